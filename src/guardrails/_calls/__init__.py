@@ -1,0 +1,26 @@
+"""Call: one candidate within the time it has, in a thread, a task or inline."""
+
+from ._attempts import attempts, retrying
+from ._budget import Budget
+from ._drive import drive, drive_async
+from ._effects import Commit, Effect, Pause, Run
+from ._latency import Latency
+from ._outcome import Answer, Failure, Outcome
+from ._workers import Workers
+
+__all__ = [
+    "Answer",
+    "Budget",
+    "Commit",
+    "Effect",
+    "Failure",
+    "Latency",
+    "Outcome",
+    "Pause",
+    "Run",
+    "Workers",
+    "attempts",
+    "drive",
+    "drive_async",
+    "retrying",
+]

@@ -1,0 +1,63 @@
+"""The time and the attempts a guarded call may spend."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import Any
+
+from .._errors import ConfigurationError
+
+
+@dataclass(frozen=True, slots=True)
+class Budget:
+    """What one guarded call may spend: the whole call, with retries, fallbacks and the guard's own work.
+
+    Attributes:
+        seconds: from the call to the decision; positive and finite.
+        attempts: tries of the primary; 1 means no retry. Attempts are paced by tenacity and end with the budget.
+        retry_on: exceptions worth another attempt; required where `attempts` is more than 1.
+        backoff: seconds, the scale of the random exponential pause between attempts.
+        backoff_max: seconds, the longest pause.
+        max_abandoned: calls that are still running after their caller went on; at this bound the function is not
+            called any more until one of them ends.
+
+    Raises:
+        ConfigurationError: a value that cannot work, or `attempts` without `retry_on`.
+    """
+
+    seconds: float
+    attempts: int = 1
+    retry_on: tuple[type[Exception], ...] = ()
+    backoff: float = 0.01
+    backoff_max: float = 0.2
+    max_abandoned: int = 8
+
+    def __post_init__(self) -> None:
+        _positive("seconds", self.seconds)
+        _positive("backoff", self.backoff)
+        _positive("backoff_max", self.backoff_max)
+        _count("attempts", self.attempts)
+        _count("max_abandoned", self.max_abandoned)
+        self._check_retry_on()
+
+    def _check_retry_on(self) -> None:
+        received: Any = self.retry_on
+        given = received if isinstance(received, tuple) else (received,)
+        if not all(isinstance(e, type) and issubclass(e, Exception) for e in given):
+            raise ConfigurationError.of("Budget(retry_on=)", self.retry_on, "must be exception classes")
+        if self.attempts > 1 and not given:
+            mend = "name the exceptions worth another attempt, such as (ConnectionError,), where attempts is more than 1"
+            raise ConfigurationError.of("Budget(retry_on=)", self.retry_on, mend)
+        object.__setattr__(self, "retry_on", given)
+
+
+def _positive(name: str, value: object) -> None:
+    good = isinstance(value, int | float) and not isinstance(value, bool) and 0 < value < math.inf
+    if not good:
+        raise ConfigurationError.of(f"Budget({name}=)", value, "must be a positive, finite number of seconds")
+
+
+def _count(name: str, value: object) -> None:
+    if not isinstance(value, int) or isinstance(value, bool) or value < 1:
+        raise ConfigurationError.of(f"Budget({name}=)", value, "must be an int of at least 1")

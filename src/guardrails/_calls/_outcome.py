@@ -1,0 +1,54 @@
+"""What a call came to: an answer or a failure."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, TypeAlias
+
+from .._types import CaveatCode
+
+
+@dataclass(slots=True)
+class Answer:
+    """The function returned in time.
+
+    Attributes:
+        value: what it returned.
+        seconds: how long the call took.
+    """
+
+    value: Any
+    seconds: float
+
+
+@dataclass(slots=True)
+class Failure:
+    """The function did not return in time, or raised, or was not called.
+
+    Attributes:
+        code: `deadline`, `error`, `saturated` or `circuit_open`.
+        detail: what happened, for people; never a value.
+        error: the exception, where there was one.
+        seconds: how long the caller waited.
+    """
+
+    code: CaveatCode
+    detail: str
+    error: Exception | None = None
+    seconds: float = 0.0
+
+
+Outcome: TypeAlias = Answer | Failure
+
+
+def raised(error: Exception, seconds: float) -> Failure:
+    """The failure of a call that raised; the message of the exception may hold values, so only its type is named."""
+    return Failure(CaveatCode.error, type(error).__qualname__, error, seconds)
+
+
+def late(waited: float, *, started: bool) -> Failure:
+    """The failure of a call that had no answer at its deadline."""
+    if not started:
+        return Failure(CaveatCode.deadline, "no time was left to start the call", seconds=waited)
+    detail = f"nothing returned within {waited:.3g} s; the call may still be running"
+    return Failure(CaveatCode.deadline, detail, TimeoutError(detail), waited)

@@ -1,0 +1,172 @@
+"""Reused daemon threads that run one function, so that its caller can stop waiting."""
+
+from __future__ import annotations
+
+import _thread
+import os
+import threading
+import weakref
+from collections import deque
+from collections.abc import Callable
+from contextvars import Context
+from typing import Any
+
+# a thread that nobody needed for this long ends; a guard that is dropped leaves no threads behind
+_IDLE_SECONDS = 30.0
+
+
+class Job:
+    """One call handed to a worker.
+
+    `claim` holds one token. Whoever pops it decides the call: the worker that has finished, or the caller that has
+    stopped waiting. `list.pop` is atomic, so exactly one of them gets it.
+    """
+
+    __slots__ = ("args", "claim", "context", "error", "fn", "kwargs", "notify", "value")
+
+    def __init__(
+        self,
+        fn: Callable[..., Any],
+        args: tuple[Any, ...],
+        kwargs: dict[str, Any],
+        context: Context,
+        notify: Callable[[], object],
+    ) -> None:
+        self.fn: Callable[..., Any] | None = fn
+        self.args = args
+        self.kwargs = kwargs
+        self.context: Context | None = context
+        self.notify = notify
+        self.claim = [None]
+        self.value: Any = None
+        self.error: BaseException | None = None
+
+    def run(self) -> None:
+        """Call the function and keep what it came to; drop the arguments, which an abandoned job may hold for long."""
+        fn, context = self.fn, self.context
+        assert fn is not None and context is not None  # noqa: S101, PT018 - a job runs once
+        try:
+            self.value = context.run(fn, *self.args, **self.kwargs)
+        except BaseException as error:  # re-raised, or turned into a failure, by the caller
+            self.error = error
+        self.fn = self.context = None
+        self.args, self.kwargs = (), {}
+
+
+class _Worker:
+    __slots__ = ("go", "job")
+
+    def __init__(self) -> None:
+        self.go = _thread.allocate_lock()
+        self.go.acquire()
+        self.job: Job | None = None
+
+
+class Workers:
+    """The threads of one function.
+
+    They start when needed, are reused last in first out, and belong to the process: a fork starts with none. A caller
+    that stops waiting abandons its worker, which is counted until the function returns.
+
+    Args:
+        name: names the threads.
+        max_abandoned: at this many abandoned calls `take` gives None.
+        changed: told +1 when a call is abandoned and -1 when it ends after all.
+    """
+
+    def __init__(self, name: str, max_abandoned: int, changed: Callable[[int], None] | None = None) -> None:
+        self.name = name
+        self.max_abandoned = max_abandoned
+        self._changed = changed
+        self.reset()
+        _ALIVE.add(self)
+
+    def reset(self) -> None:
+        """Forget every thread; in a forked child there are none."""
+        self._idle: deque[_Worker] = deque()
+        self._lock = threading.Lock()
+        self.abandoned = 0
+        self.abandoned_total = 0
+
+    def __getstate__(self) -> tuple[str, int, Callable[[int], None] | None]:
+        return (self.name, self.max_abandoned, self._changed)
+
+    def __setstate__(self, state: tuple[str, int, Callable[[int], None] | None]) -> None:
+        self.__init__(*state)  # type: ignore[misc]
+
+    def submit(self, job: Job) -> bool:
+        """Hand the job to a worker; False where too many calls are abandoned."""
+        if self.abandoned >= self.max_abandoned:
+            return False
+        try:
+            worker = self._idle.pop()
+        except IndexError:
+            worker = self._start()
+        worker.job = job
+        worker.go.release()
+        return True
+
+    def abandon(self, job: Job) -> bool:
+        """Stop waiting for the job; False where it has just finished and its outcome can be taken."""
+        try:
+            job.claim.pop()
+        except IndexError:
+            return False
+        self.count(1)
+        return True
+
+    def _start(self) -> _Worker:
+        worker = _Worker()
+        threading.Thread(
+            target=_serve, args=(self, worker), name=f"guardrails {self.name}", daemon=True
+        ).start()
+        return worker
+
+    def _finish(self, worker: _Worker, job: Job) -> None:
+        try:
+            job.claim.pop()
+        except IndexError:
+            self.count(-1)
+            self._idle.append(worker)
+            return
+        self._idle.append(worker)  # before the caller wakes, so that its next call finds this worker
+        job.notify()
+
+    def count(self, change: int) -> None:
+        with self._lock:
+            self.abandoned += change
+            self.abandoned_total += max(change, 0)
+        if self._changed is not None:
+            self._changed(change)
+
+    def _retire(self, worker: _Worker) -> bool:
+        try:
+            self._idle.remove(worker)
+        except ValueError:  # a caller has taken it this instant
+            return False
+        return True
+
+
+_ALIVE: weakref.WeakSet[Workers] = weakref.WeakSet()
+
+
+def _after_fork() -> None:
+    for workers in list(_ALIVE):
+        workers.reset()
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_after_fork)
+
+
+def _serve(workers: Workers, worker: _Worker) -> None:
+    while True:
+        if not worker.go.acquire(True, _IDLE_SECONDS):
+            if workers._retire(worker):  # noqa: SLF001 - the loop of the class above
+                return
+            worker.go.acquire()
+        job, worker.job = worker.job, None
+        assert job is not None  # noqa: S101 - submit sets it before it releases
+        job.run()
+        workers._finish(worker, job)  # noqa: SLF001
+        del job

@@ -1,0 +1,119 @@
+"""Time: the clock that tests replace, and the deadline that calls inherit."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
+from time import monotonic, sleep, time
+from typing import Protocol, runtime_checkable
+
+from ._errors import ConfigurationError
+
+
+class Waitable(Protocol):
+    """What a caller waits on: a lock that the worker releases."""
+
+    def acquire(self, blocking: bool = ..., timeout: float = ..., /) -> bool:
+        """As `threading.Lock.acquire`."""
+        ...  # pragma: no cover
+
+
+@runtime_checkable
+class Clock(Protocol):
+    """Where time comes from. `guardrails.testing.VirtualClock` is the one for tests."""
+
+    def monotonic(self) -> float:
+        """Seconds since an arbitrary start; never goes back."""
+        ...  # pragma: no cover
+
+    def time(self) -> float:
+        """Seconds since the epoch, UTC."""
+        ...  # pragma: no cover
+
+    def sleep(self, seconds: float, /) -> None:
+        """Block the calling thread."""
+        ...  # pragma: no cover
+
+    def wait(self, lock: Waitable, seconds: float, /) -> bool:
+        """Acquire `lock` within `seconds`; False when they have passed first."""
+        ...  # pragma: no cover
+
+
+class SystemClock:
+    """The machine's clock."""
+
+    __slots__ = ()
+
+    monotonic = staticmethod(monotonic)
+    time = staticmethod(time)
+    sleep = staticmethod(sleep)
+
+    @staticmethod
+    def wait(lock: Waitable, seconds: float, /) -> bool:
+        """Acquire `lock` within `seconds`; False when they have passed first."""
+        return lock.acquire(True, seconds)
+
+
+SYSTEM_CLOCK = SystemClock()
+
+
+class Deadline:
+    """An instant on a clock by which the caller has its answer.
+
+    Attributes:
+        at: the instant, on `clock.monotonic()`.
+        clock: the clock the instant belongs to.
+        enforced: whether a caller further out already stops waiting at this instant.
+    """
+
+    __slots__ = ("at", "clock", "enforced")
+
+    def __init__(self, at: float, clock: Clock, *, enforced: bool = False) -> None:
+        self.at = at
+        self.clock = clock
+        self.enforced = enforced
+
+    def left(self) -> float:
+        """Seconds until the instant; negative once it has passed."""
+        return self.at - self.clock.monotonic()
+
+
+CURRENT: ContextVar[Deadline | None] = ContextVar("guardrails_deadline", default=None)
+
+
+def earlier(own: Deadline | None) -> Deadline | None:
+    """The earlier of `own` and the deadline in force; a deadline of another clock cannot be compared and yields."""
+    outer = CURRENT.get()
+    if outer is None:
+        return own
+    if own is None:
+        return outer
+    return outer if outer.clock is own.clock and outer.at <= own.at else own
+
+
+@contextmanager
+def deadline(seconds: float, *, clock: Clock = SYSTEM_CLOCK) -> Iterator[Deadline]:
+    """Set the deadline of everything called inside the block; a nested block can only make it earlier.
+
+    Args:
+        seconds: from now; at most what an enclosing block left.
+        clock: the clock; tests inject theirs.
+
+    Raises:
+        ConfigurationError: `seconds` is negative or not finite.
+    """
+    if not 0 <= seconds < float("inf"):
+        raise ConfigurationError.of("seconds", seconds, "must be finite and not negative")
+    inner = earlier(Deadline(clock.monotonic() + seconds, clock))
+    token = CURRENT.set(inner)
+    try:
+        yield inner  # type: ignore[misc]
+    finally:
+        CURRENT.reset(token)
+
+
+def time_left() -> float | None:
+    """Seconds until the deadline in force, None where there is none; negative once it has passed."""
+    current = CURRENT.get()
+    return None if current is None else current.left()

@@ -1,0 +1,312 @@
+"""What an owner says about a guard: frozen, checked where it is written."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, Final, Generic, Literal, TypeVar
+
+from .._calls import Budget
+from .._clock import SYSTEM_CLOCK, Clock
+from .._contract import Contract, OutputCheck, contract_of, output_of
+from .._errors import ConfigurationError
+from .._profile import Profile
+from .._routing import DEFAULT_POLICY, Policy
+from .._types import Decision
+from ._request import Mode, check_callable, is_coroutine_function, name_of
+
+if TYPE_CHECKING:
+    from opentelemetry.metrics import MeterProvider
+    from opentelemetry.trace import TracerProvider
+
+    from .._guard_ports import ReviewStore
+
+F_co = TypeVar("F_co", covariant=True)
+
+SwitchState = Literal["normal", "fallback_only", "review_all"]
+Switch = Callable[[], SwitchState]
+Observer = Callable[[Decision[Any]], object]
+
+
+class _Inherit:
+    """The contract of a fallback that was given none of its own."""
+
+    def __repr__(self) -> str:
+        return "the guard's contract"
+
+
+INHERIT: Final = _Inherit()
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Fallback(Generic[F_co]):
+    """What answers when the primary does not.
+
+    Attributes:
+        fn: called with the primary's arguments; of a table guard, with the table of the rows it is asked for.
+        profile: what is known about its error; None makes its answers `uncalibrated`.
+        contract: what its requests must satisfy; not given, the guard's contract; None takes anything.
+        read: reads probabilities or a number out of what it returns.
+        output: check of its answer.
+        caveat: what its answer lacks, for people; part of the `fallback` caveat's message.
+        name: what `served_by` says; "" takes the function's name.
+
+    Raises:
+        ConfigurationError: a value that cannot work.
+    """
+
+    fn: Callable[..., F_co]
+    profile: Profile | None = None
+    contract: Any = INHERIT
+    read: Callable[[Any], Any] | None = None
+    output: Any = None
+    caveat: str = ""
+    name: str = ""
+
+    def __post_init__(self) -> None:
+        fn: object = self.fn
+        if not callable(fn) or isinstance(fn, type):
+            raise ConfigurationError.of(
+                "fallbacks", self.fn, "each must be callable, or gr.Fallback(callable)"
+            )
+        check_callable(self.fn)
+        check_profile("Fallback(profile=)", self.profile)
+        check_optional_callable("Fallback(read=)", self.read)
+        object.__setattr__(self, "name", self.name or name_of(self.fn))
+        object.__setattr__(self, "output", output_of(self.output, "Fallback(output=)"))
+        if self.contract is not INHERIT:
+            object.__setattr__(self, "contract", contract_of(self.contract, "Fallback(contract=)"))
+
+
+def check_profile(parameter: str, profile: object) -> None:
+    """Refuse what is no profile."""
+    if profile is not None and not isinstance(profile, Profile):
+        mend = (
+            "must be a Profile (gr.calibrate_classifier, gr.calibrate_regressor or gr.Profile.load), or None"
+        )
+        raise ConfigurationError.of(parameter, type(profile), mend)
+
+
+def check_optional_callable(parameter: str, value: object) -> None:
+    """Refuse what is neither None nor callable."""
+    if value is not None and not callable(value):
+        raise ConfigurationError.of(parameter, value, "must be callable, or None")
+
+
+@dataclass(frozen=True, slots=True, eq=False, kw_only=True)
+class Config:
+    """Every parameter of `gr.guard`, checked and in its final form."""
+
+    name: str | None
+    budget: Budget | None
+    contract: Contract | None
+    profile: Profile | None
+    fallbacks: tuple[Fallback[Any], ...]
+    review: ReviewStore | None
+    policy: Policy
+    output: OutputCheck | None
+    read: Callable[[Any], Any] | None
+    model_version: str
+    switch: Switch | None
+    observers: tuple[Observer, ...]
+    request: Mode
+    clock: Clock
+    tracer_provider: TracerProvider | None = field(repr=False)
+    meter_provider: MeterProvider | None = field(repr=False)
+
+
+def configure(
+    *,
+    name: object,
+    budget: object,
+    contract: object,
+    profile: Profile | None,
+    fallbacks: Sequence[Any],
+    review: Any,
+    policy: Policy | None,
+    output: object,
+    read: Callable[[Any], Any] | None,
+    model_version: str | None,
+    switch: Switch | None,
+    observers: Sequence[Observer],
+    request: Mode,
+    clock: Clock | None,
+    tracer_provider: TracerProvider | None,
+    meter_provider: MeterProvider | None,
+) -> Config:
+    """Check every parameter and put it into its final form.
+
+    Raises:
+        ConfigurationError: a parameter cannot work.
+    """
+    check_profile("profile", profile)
+    check_optional_callable("read", read)
+    check_optional_callable("switch", switch)
+    chain = _fallbacks(fallbacks, profile)
+    return Config(
+        name=_name(name),
+        budget=budget_of(budget),
+        contract=contract_of(contract, "contract"),
+        profile=profile,
+        fallbacks=chain,
+        review=_review(review),
+        policy=_policy(policy),
+        output=output_of(output, "output"),
+        read=read,
+        model_version=_model_version(model_version, profile),
+        switch=switch,
+        observers=_observers(observers),
+        request=_mode(request),
+        clock=_clock(clock),
+        tracer_provider=tracer_provider,
+        meter_provider=meter_provider,
+    )
+
+
+def budget_of(budget: object) -> Budget | None:
+    """Seconds, a `Budget`, or None."""
+    if budget is None or isinstance(budget, Budget):
+        return budget
+    if isinstance(budget, int | float) and not isinstance(budget, bool):
+        try:
+            return Budget(float(budget))
+        except ConfigurationError:
+            pass
+    mend = (
+        "must be a positive, finite number of seconds, gr.Budget(...), or None for a call that nothing bounds"
+    )
+    raise ConfigurationError.of("budget", budget, mend)
+
+
+def _name(name: object) -> str | None:
+    if name is None or (isinstance(name, str) and name):
+        return name
+    raise ConfigurationError.of("name", name, "must be a non-empty string, or None for the function's name")
+
+
+def _fallbacks(fallbacks: object, profile: Profile | None) -> tuple[Fallback[Any], ...]:
+    if not isinstance(fallbacks, Sequence) or isinstance(fallbacks, str):
+        raise ConfigurationError.of("fallbacks", fallbacks, "must be a list of callables or gr.Fallback(...)")
+    chain = tuple(each if isinstance(each, Fallback) else Fallback(each) for each in fallbacks)
+    for each in chain:
+        _same_task(each.profile, profile)
+    return chain
+
+
+def _same_task(own: Profile | None, primary: Profile | None) -> None:
+    if own is None or primary is None:
+        return
+    if own.kind != primary.kind:
+        raise ConfigurationError.of(
+            "Fallback(profile=)",
+            f"a {own.kind}'s profile",
+            f"must be a {primary.kind}'s, as the guard's profile is",
+        )
+    if own.classes != primary.classes:
+        raise ConfigurationError.of(
+            "Fallback(profile=)",
+            own.classes,
+            "must have the classes of the guard's profile; calibrate it on them",
+        )
+
+
+def _review(review: Any) -> ReviewStore | None:
+    if review is None or (hasattr(review, "submit") and hasattr(review, "commit_q99")):
+        store: ReviewStore | None = review
+        return store
+    raise ConfigurationError.of(
+        "review", type(review), "must be gr.ReviewQueue(path) or another review store, or None"
+    )
+
+
+def _policy(policy: Policy | None) -> Policy:
+    if policy is None:
+        return DEFAULT_POLICY
+    if not isinstance(policy, Policy):
+        raise ConfigurationError.of("policy", type(policy), "must be gr.Policy(...), or None")
+    return policy
+
+
+def _model_version(version: str | None, profile: Profile | None) -> str:
+    calibrated = "" if profile is None else profile.model_version
+    if version is None:
+        return calibrated
+    if not isinstance(version, str):
+        raise ConfigurationError.of("model_version", version, "must be a string, or None")
+    if profile is not None and version != calibrated:
+        mend = (
+            f"the profile was calibrated for model_version {calibrated!r}: calibrate this version anew, "
+            "or serve the one that was calibrated"
+        )
+        raise ConfigurationError.of("model_version", version, mend)
+    return version
+
+
+def _observers(observers: object) -> tuple[Observer, ...]:
+    if not isinstance(observers, Sequence) or not all(callable(each) for each in observers):
+        raise ConfigurationError.of(
+            "observers", observers, "must be a list of callables that take a decision"
+        )
+    return tuple(observers)
+
+
+def _mode(request: object) -> Mode:
+    if request == "first":
+        return "first"
+    if request == "arguments":
+        return "arguments"
+    raise ConfigurationError.of("request", request, 'must be "first" or "arguments"')
+
+
+def _clock(clock: Clock | None) -> Clock:
+    if clock is None:
+        return SYSTEM_CLOCK
+    if not isinstance(clock, Clock):
+        raise ConfigurationError.of("clock", type(clock), "must have monotonic, time, sleep and wait")
+    return clock
+
+
+def check_function(config: Config, fn: Callable[..., Any], *, table: bool) -> None:
+    """Refuse a function that cannot work with this configuration.
+
+    Raises:
+        ConfigurationError: not callable, a generator, an async fallback on a sync function, or a profile of another
+            task or of other classes than the model's.
+    """
+    check_callable(fn)
+    if not is_coroutine_function(fn):
+        for each in config.fallbacks:
+            if is_coroutine_function(each.fn):
+                mend = "must be a plain function, since the guarded function is one; or guard an `async def`"
+                raise ConfigurationError.of("fallbacks", each.fn, mend)
+    if config.profile is not None and config.read is None:
+        _check_task(config.profile, fn, table=table)
+
+
+def _check_task(profile: Profile, fn: Callable[..., Any], *, table: bool) -> None:
+    owner = getattr(fn, "__self__", None)
+    method = getattr(fn, "__name__", "")
+    task = _task(owner, method, fn, table=table)
+    if task is not None and task != profile.kind:
+        mend = f"must be a {task}'s profile, as {name_of(fn)} answers with {_ANSWERS[task]}; or tell how to read it, read="
+        raise ConfigurationError.of("profile", f"a {profile.kind}'s profile", mend)
+    classes = getattr(owner, "classes_", None)
+    if profile.kind == "classifier" and method == "predict_proba" and classes is not None:
+        model = tuple(classes.tolist() if hasattr(classes, "tolist") else classes)
+        if model != tuple(profile.classes or ()):
+            raise ConfigurationError.of(
+                "profile", profile.classes, f"must have the model's classes, {model!r}"
+            )
+
+
+_ANSWERS: Mapping[str, str] = {"classifier": "probabilities", "regressor": "a number"}
+
+
+def _task(owner: object, method: str, fn: Callable[..., Any], *, table: bool) -> str | None:
+    """What the function visibly is; None where nothing shows it."""
+    if method == "predict_proba":
+        return "classifier"
+    if method == "predict" and owner is not None and getattr(owner, "_estimator_type", None) == "regressor":
+        return "regressor"
+    returns = getattr(fn, "__annotations__", {}).get("return")
+    return "regressor" if not table and returns in {float, int, "float", "int"} else None

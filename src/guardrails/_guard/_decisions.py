@@ -1,0 +1,230 @@
+"""The decisions about a table: columns inside, one decision per row when asked for."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Generic, SupportsIndex, TypeVar, overload
+
+import numpy as np
+
+from .._conformal import TableMeasured
+from .._routing import caveats
+from .._types import Caveat, Decision, Degraded, Details, Finding, NeedsReview, Route, Works
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+T_co = TypeVar("T_co", covariant=True)
+
+ROUTES: tuple[Route, ...] = tuple(Route)
+WORKS, DEGRADED, REVIEW = range(3)
+NOBODY = -1
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Answers:
+    """What one candidate answered for its rows.
+
+    Attributes:
+        name: `primary`, or the fallback's name.
+        values: one output per row, as the function returned them.
+        measured: what the profile says of each.
+    """
+
+    name: str
+    values: Any
+    measured: Sequence[tuple[np.ndarray[Any, Any], TableMeasured]]
+
+    def value(self, at: int) -> Any:
+        """The output of row `at` of this candidate's rows."""
+        return self.values.iloc[at] if hasattr(self.values, "iloc") else self.values[at]
+
+    def measure(self, at: int) -> Any:
+        """What the profile says of row `at`, None where it was not measured."""
+        for positions, measured in self.measured:
+            found = int(np.searchsorted(positions, at))
+            if found < len(positions) and positions[found] == at:
+                return measured.at(found)
+        return None
+
+
+def take(values: Any, positions: np.ndarray[Any, Any]) -> Any:
+    """The outputs at `positions`, in the container they came in."""
+    if hasattr(values, "iloc"):
+        return values.iloc[positions]
+    return values[positions] if isinstance(values, np.ndarray) else [values[i] for i in positions.tolist()]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Columns:
+    """The state of a decided table; all arrays have one entry per row.
+
+    Attributes:
+        routes: 0 works, 1 degraded, 2 needs review.
+        served: which of `answers` answered, -1 for nobody.
+        place: the row's place among that candidate's rows.
+        answers: what each candidate answered.
+        findings: by row, only where there are any.
+        withheld: by row, the caveat of an item that was not stored, where there was one.
+    """
+
+    routes: np.ndarray[Any, Any]
+    served: np.ndarray[Any, Any]
+    place: np.ndarray[Any, Any]
+    answers: Mapping[int, Answers]
+    findings: Mapping[int, tuple[Finding, ...]]
+
+
+class Decisions(Sequence[Decision[T_co]], Generic[T_co]):
+    """One decision per row of a table, in the order of the rows; each is built when it is asked for.
+
+    Attributes:
+        caveats: caveats about the table as a whole, such as a clause that needs many rows; no verdict on any row.
+    """
+
+    __slots__ = ("_cache", "_columns", "_common", "_index", "caveats")
+
+    def __init__(
+        self, columns: Columns, common: Details, index: Any, table_caveats: tuple[Caveat, ...] = ()
+    ) -> None:
+        self._columns = columns
+        self._common = common
+        self._index = index
+        self._cache: dict[tuple[Finding, ...], tuple[Caveat, ...]] = {}
+        self.caveats = table_caveats
+
+    def __len__(self) -> int:
+        return len(self._columns.routes)
+
+    def __bool__(self) -> bool:
+        raise TypeError("decisions have no truth value; look at .routes, or at each decision's .route")
+
+    def __repr__(self) -> str:
+        counts = ", ".join(f"{route.value} {number}" for route, number in self.counts().items())
+        return f"<Decisions of guard {self._common.guard_name!r}: {len(self)} rows, {counts}>"
+
+    @overload
+    def __getitem__(self, index: SupportsIndex) -> Decision[T_co]: ...
+    @overload
+    def __getitem__(self, index: slice) -> Sequence[Decision[T_co]]: ...
+    def __getitem__(self, index: SupportsIndex | slice) -> Decision[T_co] | Sequence[Decision[T_co]]:
+        if isinstance(index, slice):
+            return [self._decision(i) for i in range(*index.indices(len(self)))]
+        return self._decision(range(len(self))[index.__index__()])
+
+    def __iter__(self) -> Iterator[Decision[T_co]]:
+        return (self._decision(i) for i in range(len(self)))
+
+    def _decision(self, row: int) -> Decision[T_co]:
+        columns = self._columns
+        route = int(columns.routes[row])
+        reasons = self._reasons(row)
+        if route == REVIEW:
+            return NeedsReview(reasons, self._details(row, None, None))
+        answers = columns.answers[int(columns.served[row])]
+        at = int(columns.place[row])
+        details = self._details(row, answers, answers.measure(at))
+        kind = Works if route == WORKS else Degraded
+        return kind(answers.value(at), reasons, details)
+
+    def _reasons(self, row: int) -> tuple[Caveat, ...]:
+        findings = self._columns.findings.get(row, ())
+        if not findings:
+            return ()
+        found = self._cache.get(findings)
+        if found is None:
+            found = self._cache[findings] = caveats(findings)
+        return found
+
+    def _details(self, row: int, answers: Answers | None, measured: Any) -> Details:
+        common = self._common
+        return Details(
+            id=row_id(common.id, row),
+            guard_name=common.guard_name,
+            model_version=common.model_version,
+            served_by="" if answers is None else answers.name,
+            prediction=None if measured is None else measured.prediction,
+            prediction_set=None if measured is None else measured.prediction_set,
+            interval=None if measured is None else measured.interval,
+            elapsed=common.elapsed,
+            failure=common.failure,
+        )
+
+    @property
+    def routes(self) -> np.ndarray[Any, Any]:
+        """(n,) array of `Route`, by position."""
+        routes: np.ndarray[Any, Any] = _separate(list(ROUTES))[self._columns.routes]
+        return routes
+
+    @property
+    def values(self) -> np.ma.MaskedArray[Any, Any]:
+        """(n,) object array of what the functions returned per row, masked where there is no answer."""
+        columns = self._columns
+        values = np.empty(len(self), dtype=object)
+        for row in np.flatnonzero(columns.routes != REVIEW).tolist():
+            values[row] = columns.answers[int(columns.served[row])].value(int(columns.place[row]))
+        return np.ma.MaskedArray(values, mask=columns.routes == REVIEW)
+
+    def counts(self) -> dict[Route, int]:
+        """How many rows ended on each route."""
+        found = np.bincount(self._columns.routes, minlength=len(ROUTES))
+        return {route: int(number) for route, number in zip(ROUTES, found, strict=True)}
+
+    def to_frame(self) -> pd.DataFrame:
+        """One row per decision, with the index of the input table and always the same columns and dtypes.
+
+        Columns: `id`, `route`, `served_by`, `caveats` (codes joined by a comma) as str; `value`, `prediction`,
+        `prediction_set` as object; `low` and `high`, the ends of the interval, as float64. No input values.
+        """
+        import pandas as pd
+
+        rows = [_frame_row(decision) for decision in self]
+        columns = {name: [row[i] for row in rows] for i, name in enumerate(_FRAME)}
+        arrays = {name: _array(columns[name], dtype) for name, dtype in _FRAME.items()}
+        return pd.DataFrame(arrays, index=self._index)
+
+
+_FRAME: dict[str, type] = {
+    "id": str,
+    "route": str,
+    "served_by": str,
+    "caveats": str,
+    "value": object,
+    "prediction": object,
+    "prediction_set": object,
+    "low": float,
+    "high": float,
+}
+
+
+def _frame_row(decision: Decision[Any]) -> tuple[Any, ...]:
+    interval = decision.interval
+    low, high = (np.nan, np.nan) if interval is None else (interval.low, interval.high)
+    value = None if isinstance(decision, NeedsReview) else decision.value
+    codes = ",".join(caveat.code.value for caveat in decision.caveats)
+    return (
+        decision.id, decision.route.value, decision.served_by, codes, value, decision.prediction,
+        decision.prediction_set, low, high,
+    )  # fmt: skip
+
+
+def _array(values: list[Any], dtype: type) -> Any:
+    import pandas as pd
+
+    if dtype is str:
+        return pd.array(values, dtype="str")
+    return np.array(values, dtype=float) if dtype is float else _separate(values)
+
+
+def _separate(values: list[Any]) -> np.ndarray[Any, Any]:
+    # assigning a list of equal-length arrays would try to broadcast them
+    array = np.empty(len(values), dtype=object)
+    for i, value in enumerate(values):
+        array[i] = value
+    return array
+
+
+def row_id(table_id: str, row: int) -> str:
+    """The decision id of one row of a table."""
+    return f"{table_id}.{row}"

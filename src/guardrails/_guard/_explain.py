@@ -1,0 +1,82 @@
+"""Says in sentences what a guard promises and what it does not."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from .. import _routing
+from .._contract import Contract
+from .._profile import Profile
+from ._engine import Candidate, Engine, filters_mismatch
+
+_CANNOT_STOP = {
+    "thread": "The caller goes on at its deadline; the call itself runs on in its thread, counted, and a C call that "
+    "holds the interpreter lock delays the caller until it ends.",
+    "async": "At its deadline the coroutine is cancelled; one that swallows the cancellation runs on, counted, and one "
+    "that blocks the event loop delays every caller.",
+    "inline": "Nothing bounds the call: there is no budget.",
+}
+
+
+def explain(engine: Engine) -> str:
+    """The guard in sentences, one per line."""
+    return "\n".join(_lines(engine))
+
+
+def _lines(engine: Engine) -> Iterator[str]:
+    config = engine.config
+    yield f"guard {engine.name!r}" + (
+        f", model version {engine.model_version!r}" if engine.model_version else ""
+    )
+    yield from _time(engine)
+    yield from _contract("contract", config.contract)
+    yield from _profile("primary", config.profile, engine.mismatch)
+    for candidate in engine.candidates[1:]:
+        yield from _fallback(engine, candidate)
+    yield _review(engine)
+    yield "routing table in force:"
+    yield from (f"  {line}" for line in _routing.explain(engine.policy))
+
+
+def _time(engine: Engine) -> Iterator[str]:
+    budget = engine.config.budget
+    if budget is not None:
+        kept = engine.kept_back(0)
+        yield (
+            f"budget: {budget.seconds:g} s for the whole call, enforced by {engine.enforcement}; "
+            f"{kept:.3g} s of it are kept back for what comes after the primary; attempts: {budget.attempts}"
+        )
+    yield _CANNOT_STOP[engine.enforcement]
+
+
+def _contract(name: str, contract: Contract | None) -> Iterator[str]:
+    if contract is None:
+        yield f"{name}: none; no request is checked"
+        return
+    yield f"{name}: {len(contract.fields)} fields"
+    yield from (f"  {line}" for line in contract.explain())
+
+
+def _profile(who: str, profile: Profile | None, mismatch: str) -> Iterator[str]:
+    if profile is None:
+        yield f"{who}: no profile; nothing is known about its error, so its answers are `uncalibrated`"
+        return
+    yield f"{who}: profile"
+    yield from (f"  {line}" for line in profile.summary().splitlines())
+    if mismatch:
+        yield f"  its certificate does not hold for this guard: {mismatch}; its answers are `uncertified`"
+
+
+def _fallback(engine: Engine, candidate: Candidate) -> Iterator[str]:
+    fallback = engine.config.fallbacks[engine.candidates.index(candidate) - 1]
+    yield f"fallback {candidate.name!r}: answers are degraded, never works"
+    if candidate.contract is not engine.candidates[0].contract:
+        yield from _contract(f"contract of {candidate.name!r}", candidate.contract)
+    mismatch = filters_mismatch(fallback.profile, candidate.contract, candidate.output)
+    yield from _profile(f"fallback {candidate.name!r}", fallback.profile, mismatch)
+
+
+def _review(engine: Engine) -> str:
+    if engine.config.review is None:
+        return "review: no queue; a request that needs review says `review_not_stored`"
+    return "review: an item is committed before the caller has its NeedsReview, or the decision says `review_not_stored`"
