@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import Any, Generic, Never, NoReturn, TypeAlias, TypeVar
+from typing import Any, ClassVar, Generic, Never, NoReturn, TypeAlias, TypeVar
 
 from ._errors import ReviewRequiredError
 
@@ -152,11 +152,7 @@ class _Outcome:
 
     details: Details
     caveats: tuple[Caveat, ...]
-
-    @property
-    def route(self) -> Route:
-        """Where the request ended."""
-        raise NotImplementedError  # pragma: no cover - every outcome names its own
+    route: ClassVar[Route]
 
     @property
     def id(self) -> str:
@@ -242,12 +238,8 @@ class Works(_Outcome, Generic[T_co]):
     caveats: tuple[Caveat, ...] = ()
     details: Details = _NOTHING
 
+    route = Route.works
     __match_args__ = ("value",)
-
-    @property
-    def route(self) -> Route:
-        """`Route.works`."""
-        return Route.works
 
     def unwrap(self) -> T_co:
         """The value."""
@@ -265,12 +257,8 @@ class Degraded(_Outcome, Generic[T_co]):
     caveats: tuple[Caveat, ...] = ()
     details: Details = _NOTHING
 
+    route = Route.degraded
     __match_args__ = ("value", "caveats")
-
-    @property
-    def route(self) -> Route:
-        """`Route.degraded`."""
-        return Route.degraded
 
     def unwrap(self) -> T_co:
         """The value."""
@@ -284,12 +272,8 @@ class NeedsReview(_Outcome):
     caveats: tuple[Caveat, ...] = ()
     details: Details = _NOTHING
 
+    route = Route.needs_review
     __match_args__ = ("caveats",)
-
-    @property
-    def route(self) -> Route:
-        """`Route.needs_review`."""
-        return Route.needs_review
 
     def unwrap(self) -> NoReturn:
         """Raise, since there is no value.

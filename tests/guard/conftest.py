@@ -37,6 +37,7 @@ def calibrated(**changes):
         "name": "world",
         "model_version": "1",
     }
+    truth = np.asarray(changes.get("classes", [0, 1]))[truth]
     return gr.calibrate_classifier(np.c_[1 - p, p], truth, **{**given, **changes})
 
 

@@ -3,9 +3,10 @@
 from ._attempts import attempts, retrying
 from ._budget import Budget
 from ._drive import drive, drive_async
-from ._effects import Commit, Effect, Pause, Run
+from ._effects import Effect, Run
 from ._latency import Latency
 from ._outcome import Answer, Failure, Outcome
+from ._waits import Commit, Pause
 from ._workers import Workers
 
 __all__ = [

@@ -11,8 +11,9 @@ from tenacity.stop import stop_base
 from .._clock import Deadline
 from .._types import CaveatCode
 from ._budget import Budget
-from ._effects import Effect, Pause, Run
+from ._effects import Effect, Run
 from ._outcome import Answer, Failure, Outcome
+from ._waits import Pause
 
 
 def retrying(budget: Budget) -> tenacity.Retrying:

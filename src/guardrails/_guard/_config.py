@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final, Generic, Literal, TypeVar
 
@@ -13,7 +13,7 @@ from .._errors import ConfigurationError
 from .._profile import Profile
 from .._routing import DEFAULT_POLICY, Policy
 from .._types import Decision
-from ._request import Mode, check_callable, is_coroutine_function, name_of
+from ._request import Mode, check_callable, name_of
 
 if TYPE_CHECKING:
     from opentelemetry.metrics import MeterProvider
@@ -202,7 +202,7 @@ def _same_task(own: Profile | None, primary: Profile | None) -> None:
             f"a {own.kind}'s profile",
             f"must be a {primary.kind}'s, as the guard's profile is",
         )
-    if own.classes != primary.classes:
+    if set(own.classes) != set(primary.classes):
         raise ConfigurationError.of(
             "Fallback(profile=)",
             own.classes,
@@ -264,49 +264,3 @@ def _clock(clock: Clock | None) -> Clock:
     if not isinstance(clock, Clock):
         raise ConfigurationError.of("clock", type(clock), "must have monotonic, time, sleep and wait")
     return clock
-
-
-def check_function(config: Config, fn: Callable[..., Any], *, table: bool) -> None:
-    """Refuse a function that cannot work with this configuration.
-
-    Raises:
-        ConfigurationError: not callable, a generator, an async fallback on a sync function, or a profile of another
-            task or of other classes than the model's.
-    """
-    check_callable(fn)
-    if not is_coroutine_function(fn):
-        for each in config.fallbacks:
-            if is_coroutine_function(each.fn):
-                mend = "must be a plain function, since the guarded function is one; or guard an `async def`"
-                raise ConfigurationError.of("fallbacks", each.fn, mend)
-    if config.profile is not None and config.read is None:
-        _check_task(config.profile, fn, table=table)
-
-
-def _check_task(profile: Profile, fn: Callable[..., Any], *, table: bool) -> None:
-    owner = getattr(fn, "__self__", None)
-    method = getattr(fn, "__name__", "")
-    task = _task(owner, method, fn, table=table)
-    if task is not None and task != profile.kind:
-        mend = f"must be a {task}'s profile, as {name_of(fn)} answers with {_ANSWERS[task]}; or tell how to read it, read="
-        raise ConfigurationError.of("profile", f"a {profile.kind}'s profile", mend)
-    classes = getattr(owner, "classes_", None)
-    if profile.kind == "classifier" and method == "predict_proba" and classes is not None:
-        model = tuple(classes.tolist() if hasattr(classes, "tolist") else classes)
-        if model != tuple(profile.classes or ()):
-            raise ConfigurationError.of(
-                "profile", profile.classes, f"must have the model's classes, {model!r}"
-            )
-
-
-_ANSWERS: Mapping[str, str] = {"classifier": "probabilities", "regressor": "a number"}
-
-
-def _task(owner: object, method: str, fn: Callable[..., Any], *, table: bool) -> str | None:
-    """What the function visibly is; None where nothing shows it."""
-    if method == "predict_proba":
-        return "classifier"
-    if method == "predict" and owner is not None and getattr(owner, "_estimator_type", None) == "regressor":
-        return "regressor"
-    returns = getattr(fn, "__annotations__", {}).get("return")
-    return "regressor" if not table and returns in {float, int, "float", "int"} else None

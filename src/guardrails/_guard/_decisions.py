@@ -10,7 +10,8 @@ import numpy as np
 
 from .._conformal import TableMeasured
 from .._routing import caveats
-from .._types import Caveat, Decision, Degraded, Details, Finding, NeedsReview, Route, Works
+from .._types import Caveat, Decision, Degraded, Details, NeedsReview, Route, Works
+from ._rows import REVIEW, WORKS, Rows
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -18,8 +19,6 @@ if TYPE_CHECKING:
 T_co = TypeVar("T_co", covariant=True)
 
 ROUTES: tuple[Route, ...] = tuple(Route)
-WORKS, DEGRADED, REVIEW = range(3)
-NOBODY = -1
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -56,26 +55,6 @@ def take(values: Any, positions: np.ndarray[Any, Any]) -> Any:
     return values[positions] if isinstance(values, np.ndarray) else [values[i] for i in positions.tolist()]
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class Columns:
-    """The state of a decided table; all arrays have one entry per row.
-
-    Attributes:
-        routes: 0 works, 1 degraded, 2 needs review.
-        served: which of `answers` answered, -1 for nobody.
-        place: the row's place among that candidate's rows.
-        answers: what each candidate answered.
-        findings: by row, only where there are any.
-        withheld: by row, the caveat of an item that was not stored, where there was one.
-    """
-
-    routes: np.ndarray[Any, Any]
-    served: np.ndarray[Any, Any]
-    place: np.ndarray[Any, Any]
-    answers: Mapping[int, Answers]
-    findings: Mapping[int, tuple[Finding, ...]]
-
-
 class Decisions(Sequence[Decision[T_co]], Generic[T_co]):
     """One decision per row of a table, in the order of the rows; each is built when it is asked for.
 
@@ -83,19 +62,25 @@ class Decisions(Sequence[Decision[T_co]], Generic[T_co]):
         caveats: caveats about the table as a whole, such as a clause that needs many rows; no verdict on any row.
     """
 
-    __slots__ = ("_cache", "_columns", "_common", "_index", "caveats")
+    __slots__ = ("_answers", "_common", "_index", "_reasons", "_rows", "caveats")
 
     def __init__(
-        self, columns: Columns, common: Details, index: Any, table_caveats: tuple[Caveat, ...] = ()
+        self,
+        rows: Rows,
+        answers: Mapping[int, Answers],
+        common: Details,
+        index: Any,
+        table_caveats: tuple[Caveat, ...],
     ) -> None:
-        self._columns = columns
+        self._rows = rows
+        self._answers = answers
         self._common = common
         self._index = index
-        self._cache: dict[tuple[Finding, ...], tuple[Caveat, ...]] = {}
+        self._reasons: dict[int, tuple[Caveat, ...]] = {0: ()}
         self.caveats = table_caveats
 
     def __len__(self) -> int:
-        return len(self._columns.routes)
+        return len(self._rows)
 
     def __bool__(self) -> bool:
         raise TypeError("decisions have no truth value; look at .routes, or at each decision's .route")
@@ -117,24 +102,20 @@ class Decisions(Sequence[Decision[T_co]], Generic[T_co]):
         return (self._decision(i) for i in range(len(self)))
 
     def _decision(self, row: int) -> Decision[T_co]:
-        columns = self._columns
-        route = int(columns.routes[row])
-        reasons = self._reasons(row)
+        rows = self._rows
+        route, place = int(rows.routes[row]), int(rows.place[row])
+        reasons = self._reasons_of(int(rows.past[row]))
         if route == REVIEW:
             return NeedsReview(reasons, self._details(row, None, None))
-        answers = columns.answers[int(columns.served[row])]
-        at = int(columns.place[row])
-        details = self._details(row, answers, answers.measure(at))
+        answers = self._answers[int(rows.served[row])]
+        details = self._details(row, answers, answers.measure(place))
         kind = Works if route == WORKS else Degraded
-        return kind(answers.value(at), reasons, details)
+        return kind(answers.value(place), reasons, details)
 
-    def _reasons(self, row: int) -> tuple[Caveat, ...]:
-        findings = self._columns.findings.get(row, ())
-        if not findings:
-            return ()
-        found = self._cache.get(findings)
+    def _reasons_of(self, past: int) -> tuple[Caveat, ...]:
+        found = self._reasons.get(past)
         if found is None:
-            found = self._cache[findings] = caveats(findings)
+            found = self._reasons[past] = caveats(self._rows.pasts[past].findings)
         return found
 
     def _details(self, row: int, answers: Answers | None, measured: Any) -> Details:
@@ -154,21 +135,21 @@ class Decisions(Sequence[Decision[T_co]], Generic[T_co]):
     @property
     def routes(self) -> np.ndarray[Any, Any]:
         """(n,) array of `Route`, by position."""
-        routes: np.ndarray[Any, Any] = _separate(list(ROUTES))[self._columns.routes]
+        routes: np.ndarray[Any, Any] = _separate(list(ROUTES))[self._rows.routes]
         return routes
 
     @property
     def values(self) -> np.ma.MaskedArray[Any, Any]:
         """(n,) object array of what the functions returned per row, masked where there is no answer."""
-        columns = self._columns
+        rows = self._rows
         values = np.empty(len(self), dtype=object)
-        for row in np.flatnonzero(columns.routes != REVIEW).tolist():
-            values[row] = columns.answers[int(columns.served[row])].value(int(columns.place[row]))
-        return np.ma.MaskedArray(values, mask=columns.routes == REVIEW)
+        for row in np.flatnonzero(rows.routes != REVIEW).tolist():
+            values[row] = self._answers[int(rows.served[row])].value(int(rows.place[row]))
+        return np.ma.MaskedArray(values, mask=rows.routes == REVIEW)
 
     def counts(self) -> dict[Route, int]:
         """How many rows ended on each route."""
-        found = np.bincount(self._columns.routes, minlength=len(ROUTES))
+        found = np.bincount(self._rows.routes, minlength=len(ROUTES))
         return {route: int(number) for route, number in zip(ROUTES, found, strict=True)}
 
     def to_frame(self) -> pd.DataFrame:

@@ -10,9 +10,10 @@ from .._clock import Clock
 from .._errors import ConfigurationError
 from .._profile import Profile
 from .._routing import Policy
-from ._config import Config, Fallback, Observer, Switch, check_function, configure
+from ._config import Config, Fallback, Observer, Switch, configure
+from ._fit import check_function
 from ._guarded import AsyncGuarded, AsyncGuardedTable, Guarded, GuardedTable
-from ._request import Mode, check_callable, is_coroutine_function, name_of
+from ._request import Mode, is_coroutine_function, name_of
 
 if TYPE_CHECKING:
     from opentelemetry.metrics import MeterProvider
@@ -216,6 +217,3 @@ def guard(
             meter_provider=meter_provider,
         )
     )
-
-
-__all__ = ["Guard", "check_callable", "guard"]

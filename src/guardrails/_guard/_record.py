@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 import functools
-import time
 from collections.abc import Callable, Generator
 from typing import Any
 
-from .._calls import Answer, Commit, Effect, Failure, Outcome, Run, attempts
-from .._clock import Deadline
+from .._calls import Effect, Failure, Outcome, Run, attempts
 from .._conformal import Measured
 from .._contract import HOLDS, UNCHANGED, Contract, Verdict
 from .._guard_ports import ReviewItem, make_json
@@ -21,11 +19,21 @@ from .._types import (
     Details,
     Finding,
     NeedsReview,
-    Route,
     Violation,
     Works,
 )
 from ._engine import IDS, Candidate, Engine
+from ._findings import (
+    attempted,
+    bad_output,
+    broken,
+    drifted,
+    failed,
+    own_fault,
+    store,
+    switched_off,
+    unawaited,
+)
 from ._request import RequestReader, SignatureError
 
 _NO_CODES: frozenset[CaveatCode] = frozenset()
@@ -97,7 +105,7 @@ def _guarded_chain(trial: Trial) -> Generator[Effect, Any, Action]:
         raise
     except Exception as error:
         trial.failure = trial.failure or error
-        trial.findings += (Finding(CaveatCode.error, f"{type(error).__qualname__} in the guard itself"),)
+        trial.findings += (own_fault(error),)
         return Action.review
 
 
@@ -138,8 +146,7 @@ def _evidence(
     findings = () if verdict is HOLDS else drifted(verdict)
     outcome = yield from _call(trial, candidate, position, verdict)
     if isinstance(outcome, Failure):
-        failed = Finding(outcome.code, candidate.named(outcome.detail))
-        return Evidence((*findings, failed), answered=False, more=more, asked=asked)
+        return Evidence((*findings, failed(outcome, candidate)), answered=False, more=more, asked=asked)
     seen = _measure(trial, candidate, outcome.value)
     if candidate.finding is not None:
         findings += (candidate.finding,)
@@ -150,48 +157,25 @@ def _switched_off(engine: Engine, *, more: bool) -> Evidence | None:
     state = engine.switch_state()
     if state == "normal":
         return None
-    finding = Finding(CaveatCode.switched_off, f"the switch says {state}")
-    return Evidence((finding,), answered=False, more=more and state == "fallback_only")
+    return Evidence((switched_off(state),), answered=False, more=more and state == "fallback_only")
 
 
 def _check(trial: Trial, contract: Contract | None) -> Verdict:
     if contract is None:
-        return frame_for_record(trial.request)
+        return _no_contract(trial.request)
     verdict = trial.checked.get(id(contract))
     if verdict is None:
         verdict = trial.checked[id(contract)] = contract.check(trial.request)
     return verdict
 
 
-def frame_for_record(request: object) -> Verdict:
+def _no_contract(request: object) -> Verdict:
     """Without a contract nothing is checked, but a table is no request."""
     if type(request).__name__ != "DataFrame":
         return HOLDS
     return Verdict(
         (Violation("", "one request; for a table, wrap the function with guard.batch(fn)", "type"),)
     )
-
-
-def broken(violations: tuple[Violation, ...], candidate: Candidate) -> Finding:
-    """The `contract` finding of the clauses that do not hold."""
-    return Finding(CaveatCode.contract, candidate.named(_clauses(violations)), _fields(violations))
-
-
-def drifted(verdict: Verdict) -> tuple[Finding, ...]:
-    """The `drifted_schema` finding, where the schema has drifted though the clauses hold."""
-    if not verdict.drifted:
-        return ()
-    return (Finding(CaveatCode.drifted_schema, _clauses(verdict.drifted), _fields(verdict.drifted)),)
-
-
-def _clauses(violations: tuple[Violation, ...]) -> str:
-    shown = [f"{v.field}: {v.clause}" if v.field else v.clause for v in violations[:5]]
-    rest = len(violations) - len(shown)
-    return "; ".join(shown) + (f"; and {rest} more" if rest else "")
-
-
-def _fields(violations: tuple[Violation, ...]) -> tuple[str, ...]:
-    return tuple(dict.fromkeys(v.field for v in violations if v.field))
 
 
 def _call(
@@ -227,21 +211,6 @@ def _attempted(trial: Trial, candidate: Candidate, number: int, outcome: Outcome
     attempted(trial.engine, trial.span, candidate, number, outcome)
 
 
-def attempted(engine: Engine, span: Any, candidate: Candidate, number: int, outcome: Outcome) -> None:
-    """Record one attempt as a child span with its own start and end."""
-    failure = outcome if isinstance(outcome, Failure) else None
-    now = time.time_ns()
-    engine.telemetry.attempt(
-        span,
-        candidate=candidate.name,
-        number=number,
-        code=None if failure is None else failure.code,
-        error_type=None if failure is None or failure.error is None else type(failure.error).__qualname__,
-        start_time_ns=now - int(outcome.seconds * 1e9),
-        end_time_ns=now,
-    )
-
-
 def _measure(trial: Trial, candidate: Candidate, value: Any) -> tuple[Finding, ...]:
     trial.value = value
     if (awaitable := unawaited(value)) is not None:
@@ -249,20 +218,9 @@ def _measure(trial: Trial, candidate: Candidate, value: Any) -> tuple[Finding, .
         return (awaitable,)
     if candidate.output is not None and (violations := candidate.output.check(value)):
         trial.measured = None
-        return (Finding(CaveatCode.output, candidate.named(_clauses(violations)), _fields(violations)),)
+        return bad_output(violations, candidate)
     measured = trial.measured = candidate.measure.one(value, trial.asked)
     return measured.findings
-
-
-def unawaited(value: object) -> Finding | None:
-    """An awaitable that a plain function returned is no answer."""
-    if not hasattr(type(value), "__await__"):
-        return None
-    close = getattr(value, "close", None)
-    if close is not None:
-        close()
-    detail = "a plain function returned an awaitable; guard an `async def` instead"
-    return Finding(CaveatCode.output, detail)
 
 
 def _conclude(trial: Trial, action: Action) -> Generator[Effect, Any, Decision[Any]]:
@@ -274,30 +232,13 @@ def _conclude(trial: Trial, action: Action) -> Generator[Effect, Any, Decision[A
     trial.served = None
     trial.id = IDS.next()
     reasons = caveats(trial.findings)
-    problem = yield from store(trial.engine, [review_item(trial, reasons)], trial.deadline)
+    problem = yield from store(trial.engine, [_review_item(trial, reasons)], trial.deadline)
     if problem is not None:
         reasons = caveats((*trial.findings, problem))
     return NeedsReview(reasons, _details(trial))
 
 
-def store(
-    engine: Engine, items: list[ReviewItem], deadline: Deadline | None
-) -> Generator[Effect, Any, Finding | None]:
-    """Commit review items before the caller has its decision, or say why they are not."""
-    review = engine.config.review
-    if review is None:
-        return Finding(CaveatCode.review_not_stored, "the guard has no review queue")
-    start = functools.partial(review.submit, items)
-    try:
-        error = yield Commit(start, clock=engine.clock, deadline=deadline)
-    except Exception as raised:
-        error = raised
-    if error is None:
-        return None
-    return Finding(CaveatCode.review_not_stored, f"{type(error).__qualname__} at the review store")
-
-
-def review_item(trial: Trial, reasons: tuple[Caveat, ...]) -> ReviewItem:
+def _review_item(trial: Trial, reasons: tuple[Caveat, ...]) -> ReviewItem:
     """What a person needs in order to decide in the model's place."""
     engine, measured = trial.engine, trial.measured
     return ReviewItem(
@@ -347,8 +288,3 @@ def _record(trial: Trial, decision: Decision[Any]) -> None:
     )
     if engine.config.observers:
         engine.tell(decision)
-
-
-__all__ = [
-    "Answer", "Route", "attempted", "broken", "decide", "drifted", "frame_for_record", "store", "unawaited",
-]  # fmt: skip

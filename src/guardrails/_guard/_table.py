@@ -2,30 +2,38 @@
 
 from __future__ import annotations
 
-import functools
-from collections import Counter
-from collections.abc import Callable, Generator, Mapping, Sequence
+from collections.abc import Callable, Generator, Mapping
+from functools import partial
 from typing import Any
 
 import numpy as np
 
 from .._calls import Effect, Failure, Outcome, Run, attempts
-from .._conformal import TableMeasured
 from .._contract import UNCHANGED, Contract, TableVerdict, is_table, length_of, record_at, rows_of
 from .._guard_ports import ReviewItem, make_json
-from .._routing import Action, Evidence, caveats, route
-from .._types import Caveat, CaveatCode, Details, Finding, Route
-from ._decisions import DEGRADED, NOBODY, REVIEW, ROUTES, WORKS, Answers, Columns, Decisions, row_id, take
+from .._routing import caveats
+from .._types import CaveatCode, Details, Finding, Route
+from ._decisions import ROUTES, Answers, Decisions, row_id
 from ._engine import IDS, Candidate, Engine
-from ._record import attempted, broken, drifted, store, unawaited
+from ._findings import (
+    attempted,
+    broken,
+    clauses,
+    drifted,
+    failed,
+    fields,
+    own_fault,
+    store,
+    switched_off,
+    unawaited,
+)
+from ._outputs import findings_by_place, measure, wrong_length
 from ._request import RequestReader, SignatureError
-
-Positions = np.ndarray[Any, Any]
-_OF_ACTION = {Action.works: WORKS, Action.degraded: DEGRADED, Action.review: REVIEW}
+from ._rows import REVIEW, Positions, Rows, grouped
 
 
 class TableTrial:
-    """One table on its way down the chain; rows are known by position."""
+    """One table on its way down the chain."""
 
     def __init__(
         self, engine: Engine, reader: RequestReader, args: tuple[Any, ...], kwargs: dict[str, Any]
@@ -36,39 +44,17 @@ class TableTrial:
         self.kwargs = kwargs
         self.begin = engine.clock.monotonic()
         self.deadline = engine.deadline(self.begin)
-        self.span: Any = None
-        self.context: Any = None
-        self.enter: Callable[[], object] | None = None
-        self.failure: Exception | None = None
         self.id = IDS.next()
         self.table: Any = None
-        self.findings: dict[int, tuple[Finding, ...]] = {}
-        self.asked: dict[int, frozenset[CaveatCode]] = {}
+        self.rows = Rows(0, engine.policy)
         self.answers: dict[int, Answers] = {}
-        self.table_findings: tuple[Finding, ...] = ()
-        self._actions: dict[Any, Action] = {}
-
-    def open(self, table: Any) -> None:
-        """Take the table; every row is pending."""
-        self.table = table
-        n = length_of(table)
-        self.routes = np.full(n, REVIEW, dtype=np.int8)
-        self.served = np.full(n, NOBODY, dtype=np.int16)
-        self.at = np.zeros(n, dtype=np.int64)
-        self.pending: Positions = np.arange(n)
-
-    def add(self, row: int, findings: tuple[Finding, ...]) -> None:
-        """Keep what was seen about a row."""
-        self.findings[row] = self.findings.get(row, ()) + findings
-
-    def action(self, row: int, findings: tuple[Finding, ...], *, answered: bool, more: bool) -> Action:
-        """Route one row; rows with the same findings share the work."""
-        asked = self.asked.get(row, frozenset())
-        key = (findings, asked, answered, more)
-        action = self._actions.get(key)
-        if action is None:
-            action = self._actions[key] = route(Evidence(findings, answered, more, asked), self.engine.policy)
-        return action
+        self.failure: Exception | None = None
+        self.about_table: tuple[Finding, ...] = ()
+        self.span: Any = engine.telemetry.start()
+        self.context: Any = engine.telemetry.context(self.span)
+        self.enter: Callable[[], object] | None = None
+        if self.context is not None:
+            self.enter = partial(engine.telemetry.attach, self.context)
 
 
 def decide_table(
@@ -81,17 +67,13 @@ def decide_table(
         BaseException: an interrupt, an exit or a cancellation; it passes through.
     """
     trial = TableTrial(engine, reader, args, kwargs)
-    telemetry = engine.telemetry
-    trial.span = telemetry.start()
-    trial.context = telemetry.context(trial.span)
-    if trial.context is not None:
-        trial.enter = functools.partial(telemetry.attach, trial.context)
     try:
-        trial.open(_table(reader.read(args, kwargs)))
+        trial.table = _table(reader.read(args, kwargs))
+        trial.rows = Rows(length_of(trial.table), engine.policy)
         yield from _guarded_chain(trial)
         yield from _reviews(trial)
     except BaseException as error:
-        telemetry.aborted(trial.span, error)
+        engine.telemetry.aborted(trial.span, error)
         raise
     return _record(trial)
 
@@ -107,66 +89,51 @@ def _guarded_chain(trial: TableTrial) -> Generator[Effect, Any, None]:
     """Go down the chain; a fault of the guard itself is an outcome of every row still pending."""
     try:
         yield from _chain(trial)
+        trial.rows.close()
     except SignatureError:
         raise
     except Exception as error:
         trial.failure = trial.failure or error
-        finding = Finding(CaveatCode.error, f"{type(error).__qualname__} in the guard itself")
-        for row in trial.pending.tolist():
-            trial.add(row, (finding,))
+        trial.rows.give_up(own_fault(error))
 
 
 def _chain(trial: TableTrial) -> Generator[Effect, Any, None]:
     candidates = trial.engine.candidates
-    last = len(candidates) - 1
     for position, candidate in enumerate(candidates):
-        if not len(trial.pending):
+        pending = trial.rows.pending()
+        if not len(pending):
             return
-        more = position < last
+        more = position < len(candidates) - 1
         if candidate.primary and (state := trial.engine.switch_state()) != "normal":
-            off = Finding(CaveatCode.switched_off, f"the switch says {state}")
-            _unanswered(trial, trial.pending, _same(off), more=more and state == "fallback_only")
+            more = more and state == "fallback_only"
+            trial.rows.see(pending, (switched_off(state),), answered=False, more=more)
             continue
-        yield from _ask(trial, candidate, position, more=more)
-
-
-def _same(finding: Finding) -> Callable[[int], tuple[Finding, ...]]:
-    """The same finding for every row."""
-    return lambda _: (finding,)
+        yield from _ask(trial, candidate, position, pending, more=more)
 
 
 def _ask(
-    trial: TableTrial, candidate: Candidate, position: int, *, more: bool
+    trial: TableTrial, candidate: Candidate, position: int, asked: Positions, *, more: bool
 ) -> Generator[Effect, Any, None]:
-    """Check, call, measure and route the pending rows with one candidate."""
-    asked_rows = trial.pending
-    everything = len(asked_rows) == len(trial.routes)
-    table = trial.table if everything else rows_of(trial.table, asked_rows)
+    """Check, call, measure and route the rows `asked` with one candidate."""
+    table = trial.table if len(asked) == len(trial.rows) else rows_of(trial.table, asked)
     verdict = _check(trial, candidate.contract, table)
-    notes: Mapping[int, Any] = {} if verdict is None else verdict.rows
-    good = np.arange(len(asked_rows)) if verdict is None else np.flatnonzero(verdict.ok)
-    bad = _others(asked_rows, good)
-    if len(bad):
-        places = dict(zip(asked_rows.tolist(), range(len(asked_rows)), strict=True))
-        _unanswered(trial, bad, lambda row: (broken(notes[places[row]].violations, candidate),), more=more)
-    rows = asked_rows[good]
-    if not len(rows):
+    notes = {} if verdict is None else verdict.rows
+    good = np.arange(len(asked)) if verdict is None else np.flatnonzero(verdict.ok)
+    if len(good) < len(asked):
+        bad = {at: (broken(note.violations, candidate),) for at, note in notes.items() if note.violations}
+        for findings, places in grouped(bad):
+            trial.rows.see(asked[places], findings, answered=False, more=more)
+    if not len(good):
         return
-    drift = {i: found for i, at in enumerate(good.tolist()) if at in notes and (found := drifted(notes[at]))}
+    rows = asked[good]
     outcome = yield from _call(trial, candidate, position, _sub_table(verdict, table, good))
     if isinstance(outcome, Failure):
-        failed = Finding(outcome.code, candidate.named(outcome.detail))
-        _unanswered(trial, rows, _same(failed), more=more)
+        trial.rows.see(rows, (failed(outcome, candidate),), answered=False, more=more)
         return
+    drift = {
+        int(np.searchsorted(good, at)): drifted(note) for at, note in notes.items() if not note.violations
+    }
     _answered(trial, candidate, position, rows, outcome.value, drift, more=more)
-
-
-def _others(rows: Positions, good: Positions) -> Positions:
-    if len(good) == len(rows):
-        return rows[:0]
-    mask = np.ones(len(rows), dtype=bool)
-    mask[good] = False
-    return rows[mask]
 
 
 def _sub_table(verdict: TableVerdict | None, table: Any, good: Positions) -> Any:
@@ -180,12 +147,9 @@ def _check(trial: TableTrial, contract: Contract | None, table: Any) -> TableVer
         return None
     verdict = contract.check_table(table)
     if verdict.batch:
-        clauses = "; ".join(f"{v.field}: {v.clause}" for v in verdict.batch)
-        fields = tuple(dict.fromkeys(v.field for v in verdict.batch if v.field))
-        finding = Finding(
-            CaveatCode.drifted_schema, f"clauses about many rows do not hold: {clauses}", fields
-        )
-        trial.table_findings = (*trial.table_findings, finding)
+        detail = f"clauses about many rows do not hold: {clauses(verdict.batch)}"
+        finding = Finding(CaveatCode.drifted_schema, detail, fields(verdict.batch))
+        trial.about_table = (*trial.about_table, finding)
     return verdict
 
 
@@ -205,7 +169,7 @@ def _call(
         is_async=candidate.is_async,
     )
     controller = engine.controller if candidate.primary else None
-    outcome = yield from attempts(run, controller, functools.partial(_attempted, trial, candidate))
+    outcome = yield from attempts(run, controller, partial(_attempted, trial, candidate))
     if not candidate.primary:
         candidate.latency.record(outcome.seconds)
     return outcome
@@ -214,39 +178,9 @@ def _call(
 def _attempted(trial: TableTrial, candidate: Candidate, number: int, outcome: Outcome) -> None:
     if candidate.primary and isinstance(outcome, Failure) and outcome.error is not None:
         if isinstance(outcome.error, TypeError):
-            trial.reader.bind(trial.args, trial.kwargs)
+            trial.reader.bind(trial.args, trial.kwargs)  # a call that does not fit is the caller's mistake
         trial.failure = outcome.error
     attempted(trial.engine, trial.span, candidate, number, outcome)
-
-
-def _unanswered(
-    trial: TableTrial, rows: Positions, found: Callable[[int], tuple[Finding, ...]], *, more: bool
-) -> None:
-    """Route rows without an answer of this candidate: to the next one, or to a person."""
-    for row in rows.tolist():
-        findings = found(row)
-        action = trial.action(row, findings, answered=False, more=more)
-        _settle(trial, row, findings, action)
-    _still_pending(trial, rows)
-
-
-def _settle(trial: TableTrial, row: int, findings: tuple[Finding, ...], action: Action) -> None:
-    trial.add(row, findings)
-    if action is Action.fallback:
-        trial.asked[row] = trial.asked.get(row, frozenset()) | {finding.code for finding in findings}
-        trial.routes[row] = _PENDING
-    else:
-        trial.routes[row] = _OF_ACTION[action]
-
-
-_PENDING = len(ROUTES)
-
-
-def _still_pending(trial: TableTrial, rows: Positions) -> None:
-    settled = rows[trial.routes[rows] != _PENDING]
-    trial.routes[rows[trial.routes[rows] == _PENDING]] = REVIEW
-    if len(settled):
-        trial.pending = np.setdiff1d(trial.pending, settled, assume_unique=True)
 
 
 def _answered(
@@ -260,99 +194,48 @@ def _answered(
     more: bool,
 ) -> None:
     """Measure and route the rows this candidate answered."""
-    problem = unawaited(values) or _wrong_length(values, len(rows))
+    problem = unawaited(values) or wrong_length(values, len(rows))
     if problem is not None:
         finding = Finding(problem.code, candidate.named(problem.detail))
-        _unanswered(trial, rows, _same(finding), more=more)
+        trial.rows.see(rows, (finding,), answered=False, more=more)
         return
-    broken_outputs = {} if candidate.output is None else candidate.output.check_table(values, len(rows))
-    groups = _measure(trial, candidate, rows, values)
-    trial.answers[position] = Answers(candidate.name, values, groups)
-    trial.served[rows] = position
-    trial.at[rows] = np.arange(len(rows))
-    seen = _findings(candidate, groups, broken_outputs, drift, len(rows))
-    trial.routes[rows] = WORKS
-    for at, findings in seen.items():
-        row = int(rows[at])
-        _settle(trial, row, findings, trial.action(row, findings, answered=True, more=more))
-    _still_pending(trial, rows)
-
-
-def _wrong_length(values: Any, n: int) -> Finding | None:
-    if values is None or isinstance(values, str | bytes | Mapping) or not hasattr(values, "__len__"):
-        got = type(values).__name__
-        return Finding(
-            CaveatCode.output, f"one output per row is needed, as an array, list or DataFrame; got {got}"
-        )
-    if len(values) != n:
-        return Finding(CaveatCode.output, f"{len(values)} outputs for {n} rows")
-    return None
-
-
-def _measure(
-    trial: TableTrial, candidate: Candidate, rows: Positions, values: Any
-) -> Sequence[tuple[Positions, TableMeasured]]:
-    """Measure all rows at once; a fallback's rows in groups that were asked for the same reasons."""
-    everything = np.arange(len(rows))
-    if candidate.primary or not trial.asked:
-        return [(everything, candidate.measure.table(values, len(rows)))]
-    groups: dict[frozenset[CaveatCode], list[int]] = {}
-    for at, row in enumerate(rows.tolist()):
-        groups.setdefault(trial.asked.get(row, frozenset()), []).append(at)
-    if len(groups) == 1:
-        return [(everything, candidate.measure.table(values, len(rows), next(iter(groups))))]
-    measured = []
-    for asked, members in groups.items():
-        positions = np.asarray(members)
-        measured.append((positions, candidate.measure.table(take(values, positions), len(members), asked)))
-    return measured
-
-
-def _findings(
-    candidate: Candidate,
-    groups: Sequence[tuple[Positions, TableMeasured]],
-    broken_outputs: Mapping[int, Any],
-    drift: Mapping[int, tuple[Finding, ...]],
-    n: int,
-) -> dict[int, tuple[Finding, ...]]:
-    """What is to be said of each row, by its place among this candidate's rows, in the order of one record's steps."""
+    measured = measure(candidate, trial.rows, rows, values)
+    trial.answers[position] = Answers(candidate.name, values, measured)
+    trial.rows.served[rows] = position
+    trial.rows.place[rows] = np.arange(len(rows))
     own = () if candidate.finding is None else (candidate.finding,)
-    seen: dict[int, tuple[Finding, ...]] = {}
-    for positions, measured in groups:
-        for at, findings in measured.findings.items():
-            seen[int(positions[at])] = findings
-    for at, violations in broken_outputs.items():
-        detail = candidate.named("; ".join(v.clause for v in violations))
-        seen[at] = (Finding(CaveatCode.output, detail, tuple(v.field for v in violations if v.field)),)
-    places = range(n) if own else sorted({*seen, *drift})
-    return {at: drift.get(at, ()) + own + seen.get(at, ()) for at in places}
+    seen = findings_by_place(candidate, measured, values, drift, own)
+    for findings, places in grouped(seen):
+        trial.rows.see(rows[places], findings, answered=True, more=more)
+    rest = np.delete(rows, list(seen))
+    if len(rest):
+        trial.rows.see(rest, own, answered=True, more=more)
 
 
 def _reviews(trial: TableTrial) -> Generator[Effect, Any, None]:
     """Commit one review item per row that a person must decide, all in one transaction."""
-    rows = np.flatnonzero(trial.routes == REVIEW).tolist()
-    if not rows:
+    rows = np.flatnonzero(trial.rows.routes == REVIEW)
+    if not len(rows):
         return
-    items = [] if trial.engine.config.review is None else [_item(trial, row) for row in rows]
+    items = [] if trial.engine.config.review is None else [_item(trial, row) for row in rows.tolist()]
     problem = yield from store(trial.engine, items, trial.deadline)
     if problem is not None:
-        for row in rows:
-            trial.add(row, (problem,))
+        trial.rows.add(rows, problem)
 
 
 def _item(trial: TableTrial, row: int) -> ReviewItem:
-    engine = trial.engine
-    answers = trial.answers.get(int(trial.served[row]))
-    at = int(trial.at[row])
-    measured = None if answers is None else answers.measure(at)
+    engine, rows = trial.engine, trial.rows
+    answers, place = trial.answers.get(int(rows.served[row])), int(rows.place[row])
+    measured = None if answers is None else answers.measure(place)
+    reasons = caveats(rows.pasts[int(rows.past[row])].findings)
     return ReviewItem(
         id=row_id(trial.id, row),
         guard_name=engine.name,
         created=engine.clock.time(),
         model_version=engine.model_version,
-        caveats=tuple(reason.to_dict() for reason in caveats(trial.findings.get(row, ()))),
+        caveats=tuple(reason.to_dict() for reason in reasons),
         request=make_json(record_at(trial.table, row)),
-        withheld=None if answers is None else make_json(answers.value(at)),
+        withheld=None if answers is None else make_json(answers.value(place)),
         prediction=None
         if measured is None or measured.prediction is None
         else make_json(measured.prediction),
@@ -369,41 +252,34 @@ def _record(trial: TableTrial) -> Decisions[Any]:
         elapsed=elapsed,
         failure=trial.failure,
     )
-    columns = Columns(trial.routes, trial.served, trial.at, trial.answers, trial.findings)
-    about: tuple[Caveat, ...] = caveats(trial.table_findings)
-    decisions: Decisions[Any] = Decisions(columns, common, _index(trial.table), about)
+    index = trial.table.index if hasattr(trial.table, "iloc") else None
+    decisions: Decisions[Any] = Decisions(
+        trial.rows, trial.answers, common, index, caveats(trial.about_table)
+    )
     for each, number in decisions.counts().items():
         engine.count(each, number)
     engine.telemetry.table_decided(
         trial.span,
-        counts=_counts(trial),
-        rows=len(trial.routes),
+        counts=_counts(trial.rows),
+        rows=len(trial.rows),
         elapsed=elapsed,
         decision_id=trial.id,
         context=trial.context,
         **engine.about,
     )
-    _tell(engine, decisions)
-    return decisions
-
-
-def _index(table: Any) -> Any:
-    return table.index if hasattr(table, "iloc") else None
-
-
-def _counts(trial: TableTrial) -> Mapping[tuple[Route, tuple[CaveatCode, ...]], int]:
-    rows = trial.findings
-    clean = int(np.count_nonzero(trial.routes == WORKS)) - sum(trial.routes[row] == WORKS for row in rows)
-    counts: Counter[tuple[Route, tuple[CaveatCode, ...]]] = Counter()
-    if clean:
-        counts[Route.works, ()] = clean
-    for row, findings in rows.items():
-        codes = tuple(code for code in CaveatCode if any(finding.code is code for finding in findings))
-        counts[ROUTES[int(trial.routes[row])], codes] += 1
-    return counts
-
-
-def _tell(engine: Engine, decisions: Decisions[Any]) -> None:
     if engine.config.observers:
         for decision in decisions:
             engine.tell(decision)
+    return decisions
+
+
+def _counts(rows: Rows) -> dict[tuple[Route, tuple[CaveatCode, ...]], int]:
+    """Rows per route and codes, the codes in table order."""
+    counts: dict[tuple[Route, tuple[CaveatCode, ...]], int] = {}
+    pairs, numbers = np.unique(rows.past * len(ROUTES) + rows.routes, return_counts=True)
+    for pair, number in zip(pairs.tolist(), numbers.tolist(), strict=True):
+        past, route = divmod(pair, len(ROUTES))
+        codes = tuple(code for code in CaveatCode if code in rows.pasts[past].codes)
+        key = (ROUTES[route], codes)
+        counts[key] = counts.get(key, 0) + number
+    return counts

@@ -1,0 +1,102 @@
+"""Words for what the steps see: findings shared by one request and by the rows of a table."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Generator, Sequence
+from functools import partial
+from typing import Any
+
+from .._calls import Commit, Effect, Failure, Outcome
+from .._clock import Deadline
+from .._contract import Verdict
+from .._guard_ports import ReviewItem
+from .._types import CaveatCode, Finding, Violation
+from ._engine import Candidate, Engine
+
+_SHOWN = 5
+
+
+def broken(violations: Sequence[Violation], candidate: Candidate) -> Finding:
+    """The `contract` finding of the clauses that do not hold."""
+    return Finding(CaveatCode.contract, candidate.named(clauses(violations)), fields(violations))
+
+
+def drifted(verdict: Verdict) -> tuple[Finding, ...]:
+    """The `drifted_schema` finding, where the schema has drifted though the clauses hold."""
+    if not verdict.drifted:
+        return ()
+    return (Finding(CaveatCode.drifted_schema, clauses(verdict.drifted), fields(verdict.drifted)),)
+
+
+def bad_output(violations: Sequence[Violation], candidate: Candidate) -> tuple[Finding, ...]:
+    """The `output` finding of an answer that breaks the output check."""
+    return (Finding(CaveatCode.output, candidate.named(clauses(violations)), fields(violations)),)
+
+
+def failed(failure: Failure, candidate: Candidate) -> Finding:
+    """The finding of a candidate that gave no answer."""
+    return Finding(failure.code, candidate.named(failure.detail))
+
+
+def own_fault(error: Exception) -> Finding:
+    """The finding of a fault of the guard's own steps, or of what the owner plugged into them."""
+    return Finding(CaveatCode.error, f"{type(error).__qualname__} in the guard itself")
+
+
+def switched_off(state: str) -> Finding:
+    """The finding of a primary that a person turned off."""
+    return Finding(CaveatCode.switched_off, f"the switch says {state}")
+
+
+def unawaited(value: object) -> Finding | None:
+    """An awaitable that a plain function returned is no answer."""
+    if not hasattr(type(value), "__await__"):
+        return None
+    close = getattr(value, "close", None)
+    if close is not None:
+        close()
+    return Finding(CaveatCode.output, "a plain function returned an awaitable; guard an `async def` instead")
+
+
+def clauses(violations: Sequence[Violation]) -> str:
+    """The broken clauses in words, the first few of them."""
+    shown = [f"{v.field}: {v.clause}" if v.field else v.clause for v in violations[:_SHOWN]]
+    rest = len(violations) - len(shown)
+    return "; ".join(shown) + (f"; and {rest} more" if rest else "")
+
+
+def fields(violations: Sequence[Violation]) -> tuple[str, ...]:
+    """The fields concerned, once each."""
+    return tuple(dict.fromkeys(v.field for v in violations if v.field))
+
+
+def attempted(engine: Engine, span: Any, candidate: Candidate, number: int, outcome: Outcome) -> None:
+    """Record one attempt as a child span with its own start and end."""
+    failure = outcome if isinstance(outcome, Failure) else None
+    now = time.time_ns()
+    engine.telemetry.attempt(
+        span,
+        candidate=candidate.name,
+        number=number,
+        code=None if failure is None else failure.code,
+        error_type=None if failure is None or failure.error is None else type(failure.error).__qualname__,
+        start_time_ns=now - int(outcome.seconds * 1e9),
+        end_time_ns=now,
+    )
+
+
+def store(
+    engine: Engine, items: list[ReviewItem], deadline: Deadline | None
+) -> Generator[Effect, Any, Finding | None]:
+    """Commit review items before the caller has its decision, or say why they are not."""
+    review = engine.config.review
+    if review is None:
+        return Finding(CaveatCode.review_not_stored, "the guard has no review queue")
+    try:
+        error = yield Commit(partial(review.submit, items), clock=engine.clock, deadline=deadline)
+    except Exception as raised:
+        error = raised
+    if error is None:
+        return None
+    return Finding(CaveatCode.review_not_stored, f"{type(error).__qualname__} at the review store")

@@ -1,0 +1,76 @@
+"""Reads a function's outputs for the rows of a table, row by row."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from .._conformal import TableMeasured
+from .._types import CaveatCode, Finding
+from ._decisions import take
+from ._engine import Candidate
+from ._findings import bad_output
+from ._rows import Positions, Rows
+
+
+def wrong_length(values: Any, n: int) -> Finding | None:
+    """The `output` finding of what is not one output per row."""
+    if values is None or isinstance(values, str | bytes | Mapping) or not hasattr(values, "__len__"):
+        got = type(values).__name__
+        return Finding(
+            CaveatCode.output, f"one output per row is needed, as an array, list or DataFrame; got {got}"
+        )
+    if len(values) != n:
+        return Finding(CaveatCode.output, f"{len(values)} outputs for {n} rows")
+    return None
+
+
+def measure(
+    candidate: Candidate, state: Rows, rows: Positions, values: Any
+) -> Sequence[tuple[Positions, TableMeasured]]:
+    """Measure all rows at once; a fallback's rows in groups that were asked for the same reasons."""
+    groups: dict[frozenset[CaveatCode], list[Positions]] = {}
+    for past in np.unique(state.past[rows]).tolist():
+        groups.setdefault(state.pasts[past].codes, []).append(np.flatnonzero(state.past[rows] == past))
+    if len(groups) == 1:
+        return [(np.arange(len(rows)), candidate.measure.table(values, len(rows), next(iter(groups))))]
+    measured = []
+    for asked, members in groups.items():
+        places = np.sort(np.concatenate(members))
+        measured.append((places, candidate.measure.table(take(values, places), len(places), asked)))
+    return measured
+
+
+def findings_by_place(
+    candidate: Candidate,
+    groups: Sequence[tuple[Positions, TableMeasured]],
+    values: Any,
+    drift: Mapping[int, tuple[Finding, ...]],
+    own: tuple[Finding, ...],
+) -> dict[int, tuple[Finding, ...]]:
+    """What is to be said of each row that something is said of, by its place, in the order of one record's steps."""
+    seen: dict[int, tuple[Finding, ...]] = {}
+    for places, measured in groups:
+        seen.update((int(places[at]), findings) for at, findings in measured.findings.items())
+    if candidate.output is not None:
+        found = candidate.output.check_table(values, len(values))
+        seen.update((at, bad_output(violations, candidate)) for at, violations in found.items())
+    return _joined(seen, drift, own) if drift or own else seen
+
+
+def _joined(
+    seen: Mapping[int, tuple[Finding, ...]],
+    drift: Mapping[int, tuple[Finding, ...]],
+    own: tuple[Finding, ...],
+) -> dict[int, tuple[Finding, ...]]:
+    joined: dict[tuple[int, int], tuple[Finding, ...]] = {}
+    result = {}
+    for at in {**seen, **drift}:
+        before, after = drift.get(at, ()), seen.get(at, ())
+        key = (id(before), id(after))
+        if key not in joined:
+            joined[key] = before + own + after
+        result[at] = joined[key]
+    return result
