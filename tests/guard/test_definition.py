@@ -189,7 +189,9 @@ value, child_id = os.read(read, 100).decode().split()
 assert value == "2" and child_id.split("-")[0] != first.id.split("-")[0], (value, child_id, first.id)
 print("ok")
 """
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60, check=False)
+    done = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, timeout=60, check=False
+    )
     assert done.stdout.strip() == "ok", done.stderr
 
 
@@ -199,14 +201,18 @@ def test_the_interpreter_exits_while_a_call_hangs():
 import threading, guardrails as gr
 print(gr.guard(budget=0.05)(lambda request: threading.Event().wait())(1).route)
 """
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60, check=True)
+    done = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, timeout=60, check=True
+    )
     assert done.stdout.strip() == "needs_review"
 
 
 def test_import_is_light():
     """`import guardrails` imports none of the heavy packages."""
     code = "import guardrails, sys, json; print(json.dumps(sorted(sys.modules)))"
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60, check=True)
+    done = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, timeout=60, check=True
+    )
 
     heavy = {"pandas", "pandera", "sklearn", "scipy", "mapie", "sqlalchemy", "sqlite3", "opentelemetry.sdk"}
     assert not heavy & set(json.loads(done.stdout))
