@@ -675,6 +675,14 @@ def test_cancelling_makes_no_decision(profile):
     assert sum(guard.status()["decisions"].values()) == 0
 
 
+def test_arguments_that_do_not_fit_a_coroutine_function_raise_type_error(profile):
+    """As for a plain function."""
+    guard = guarded(profile, amodel)
+    for args, kwargs in [((), {}), ((WORKS, 1), {}), ((WORKS,), {"z": 1})]:
+        with pytest.raises(TypeError):
+            asyncio.run(guard(*args, **kwargs))
+
+
 def test_an_async_method(profile):
     """`self` precedes the request there too."""
 

@@ -194,7 +194,10 @@ class Run:
             return late(0.0, started=False)
         if self.workers is not None and self.workers.abandoned >= self.workers.max_abandoned:
             return self._saturated(self.workers)
-        call: Coroutine[Any, Any, Any] = self.fn(*self.args, **self.kwargs)
+        try:
+            call: Coroutine[Any, Any, Any] = self.fn(*self.args, **self.kwargs)
+        except Exception as error:  # such as arguments that do not fit
+            return raised(error, 0.0)
         task = asyncio.get_running_loop().create_task(call, context=self._context())
         try:
             await asyncio.wait({task}, timeout=left)

@@ -24,6 +24,8 @@ class Latency:
     def record(self, seconds: float) -> None:
         """Take one more duration into account."""
         self._recent.append(seconds)
-        ordered = sorted(self._recent)
+        ordered = sorted(
+            self._recent.copy()
+        )  # a copy is atomic; another thread may append while this one sorts
         rank = math.ceil((len(ordered) + 1) * 0.99)
         self.q99 = ordered[min(rank, len(ordered)) - 1]

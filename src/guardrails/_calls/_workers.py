@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import _thread
-import os
 import threading
-import weakref
 from collections import deque
 from collections.abc import Callable
 from contextvars import Context
@@ -65,7 +63,7 @@ class _Worker:
 class Workers:
     """The threads of one function.
 
-    They start when needed, are reused last in first out, and belong to the process: a fork starts with none. A caller
+    They start when needed, are reused last in first out, and belong to the process: in a forked child, `reset`. A caller
     that stops waiting abandons its worker, which is counted until the function returns.
 
     Args:
@@ -79,7 +77,6 @@ class Workers:
         self.max_abandoned = max_abandoned
         self._changed = changed
         self.reset()
-        _ALIVE.add(self)
 
     def reset(self) -> None:
         """Forget every thread; in a forked child there are none."""
@@ -145,18 +142,6 @@ class Workers:
         except ValueError:  # a caller has taken it this instant
             return False
         return True
-
-
-_ALIVE: weakref.WeakSet[Workers] = weakref.WeakSet()
-
-
-def _after_fork() -> None:
-    for workers in list(_ALIVE):
-        workers.reset()
-
-
-if hasattr(os, "register_at_fork"):
-    os.register_at_fork(after_in_child=_after_fork)
 
 
 def _serve(workers: Workers, worker: _Worker) -> None:

@@ -6,6 +6,7 @@ import itertools
 import logging
 import os
 import threading
+import weakref
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -47,8 +48,6 @@ class _Ids:
 
 
 IDS = _Ids()
-if hasattr(os, "register_at_fork"):
-    os.register_at_fork(after_in_child=IDS.renew)
 
 
 @dataclass(slots=True, eq=False)
@@ -102,6 +101,7 @@ class Engine:
         self._switch_state: SwitchState = "normal"
         self._counts: Counter[Route] = Counter()
         self._lock = threading.Lock()
+        _ALIVE.add(self)
 
     def __getstate__(self) -> dict[str, Any]:
         state = self.__dict__.copy()
@@ -111,6 +111,7 @@ class Engine:
     def __setstate__(self, state: dict[str, Any]) -> None:
         self.__dict__.update(state)
         self._lock = threading.Lock()
+        _ALIVE.add(self)
 
     def _about(self) -> dict[str, Any]:
         budget, profile = self.config.budget, self.config.profile
@@ -246,12 +247,25 @@ class Engine:
 
     def reset(self) -> None:
         """Forget counters, workers and measured durations, as after a fork."""
-        with self._lock:
-            self._counts.clear()
+        self._lock = threading.Lock()  # after a fork, the old one may be held by a thread that is not there
+        self._counts = Counter()
         for candidate in self.candidates:
             candidate.latency = Latency(0.0 if candidate.primary else self._first_guess())
             if candidate.workers is not None:
                 candidate.workers.reset()
+
+
+_ALIVE: weakref.WeakSet[Engine] = weakref.WeakSet()
+
+
+def _after_fork() -> None:
+    IDS.renew()
+    for engine in list(_ALIVE):
+        engine.reset()
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_after_fork)
 
 
 def filters_mismatch(profile: Profile | None, contract: Contract | None, output: OutputCheck | None) -> str:
