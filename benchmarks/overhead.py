@@ -313,14 +313,19 @@ def markdown(header: list[str], rows: list[list[str]]) -> str:
     return "\n".join("| " + " | ".join(line) + " |" for line in lines)
 
 
-def report(calls: int, *, pinned: bool) -> str:
-    """Both tables, with the machine and the versions."""
+def header(*, pinned: bool) -> str:
+    """The machine and the versions."""
     names = ("mapie", "numpy", "opentelemetry-sdk", "pandas", "pandera", "tenacity")
     versions = ", ".join(f"{name} {importlib.metadata.version(name)}" for name in names)
     where = "pinned to one core" if pinned else "not pinned"
+    return f"Python {platform.python_version()}, {os.cpu_count()} cores, {where}; {versions}."
+
+
+def report(calls: int, *, pinned: bool) -> str:
+    """Both tables, with the machine and the versions."""
     return "\n".join(
         [
-            f"Python {platform.python_version()}, {os.cpu_count()} cores, {where}; {versions}.",
+            header(pinned=pinned),
             "",
             "One request, microseconds; ratios of the overhead over the bare call, p50:",
             "",
