@@ -470,6 +470,23 @@ def test_a_broken_meter_leaves_the_spans():
     assert len(exporter.get_finished_spans()) == 1
 
 
+class BrokenFilter(logging.Filter):
+    """A log filter that raises."""
+
+    def filter(self, record):
+        raise RuntimeError
+
+
+def test_a_broken_log_never_reaches_the_request():
+    """Not even the complaint about broken telemetry raises."""
+    log, broken = logging.getLogger("guardrails"), BrokenFilter()
+    log.addFilter(broken)
+    try:
+        use_everything(Telemetry("booking", static={}, tracer_provider=Broken(), meter_provider=Broken()))
+    finally:
+        log.removeFilter(broken)
+
+
 class Interrupted:
     """A provider during which the user presses Ctrl-C."""
 

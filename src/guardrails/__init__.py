@@ -15,13 +15,14 @@ from ._routing import Policy
 from ._types import Caveat, CaveatCode, Decision, Degraded, Interval, NeedsReview, Route, Violation, Works
 
 if TYPE_CHECKING:
-    from ._calibration import calibrate_classifier, calibrate_regressor
+    from ._calibration import CalibrationWarning, calibrate_classifier, calibrate_regressor
     from .review import ReviewQueue
 
 __version__ = "0.1.0"
 
 # offline work and the store pull in what a serving process may never need
 _LAZY = {
+    "CalibrationWarning": "guardrails._calibration",
     "ReviewQueue": "guardrails.review",
     "calibrate_classifier": "guardrails._calibration",
     "calibrate_regressor": "guardrails._calibration",
@@ -29,6 +30,7 @@ _LAZY = {
 
 __all__ = [
     "Budget",
+    "CalibrationWarning",
     "Caveat",
     "CaveatCode",
     "ConfigurationError",

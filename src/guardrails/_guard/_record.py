@@ -247,6 +247,7 @@ def _review_item(trial: Trial, reasons: tuple[Caveat, ...]) -> ReviewItem:
         created=engine.clock.time(),
         model_version=engine.model_version,
         caveats=tuple(reason.to_dict() for reason in reasons),
+        served_by="" if trial.withheld is None else trial.engine.candidates[0].name,
         request=make_json(trial.request),
         withheld=None if trial.withheld is None else make_json(trial.withheld),
         prediction=None

@@ -234,6 +234,7 @@ def _item(trial: TableTrial, row: int) -> ReviewItem:
         created=engine.clock.time(),
         model_version=engine.model_version,
         caveats=tuple(reason.to_dict() for reason in reasons),
+        served_by="" if answers is None else answers.name,
         request=make_json(record_at(trial.table, row)),
         withheld=None if answers is None else make_json(answers.value(place)),
         prediction=None

@@ -1,0 +1,149 @@
+"""Which held-out rows certify: those that every filter lets pass, and one row per group."""
+
+from __future__ import annotations
+
+from collections.abc import Hashable
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from guardrails._conformal import Bools, Ints
+from guardrails._errors import ConfigurationError
+from guardrails._profile import Filters, counted
+
+from ._data import as_array, column_of, is_missing
+
+
+@dataclass(frozen=True, slots=True, eq=False, kw_only=True)
+class Selection:
+    """The rows that certify.
+
+    Attributes:
+        rows: their positions, ascending.
+        given: rows given.
+        filtered: rows that a filter stopped.
+        grouped: rows left out for another row of their group.
+        filters: the filters they went through.
+        repeated: share of the inputs that repeat an earlier row, 0 where there are groups.
+    """
+
+    rows: Ints
+    given: int
+    filtered: int
+    grouped: int
+    filters: Filters
+    repeated: float
+
+
+def answered_rows(answered: Any, n: int) -> Bools:
+    """(n,) which rows got an answer.
+
+    Raises:
+        ConfigurationError: not one bool per row.
+    """
+    if answered is None:
+        return np.ones(n, dtype=bool)
+    mask = as_array("answered", answered)
+    if mask.shape != (n,) or mask.dtype.kind != "b":
+        raise ConfigurationError.of(
+            "answered", f"shape {mask.shape} of {mask.dtype.name}", f"must be {n} bools"
+        )
+    return mask
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Filtering:
+    """The filters of the request path, replayed on the held-out rows in the order of the request path.
+
+    Attributes:
+        inputs: (n rows) the requests, or None: then the rows count as already filtered by the contract.
+        contract: what the guard is given as a contract.
+        output: what the guard is given as an output check.
+        groups: (n,) what dependent rows share, or None.
+        seed: of the draw within groups.
+    """
+
+    inputs: Any
+    contract: Any
+    output: Any
+    groups: Any
+    seed: int
+
+    def select(self, answers: Any, answered: Bools) -> Selection:
+        """Filter the rows, then draw one row of each group.
+
+        Raises:
+            ConfigurationError: no row passes, or a row has no group.
+        """
+        passed = answered.copy()
+        filters = Filters(
+            contract=self._check_inputs(passed),
+            output=self._check_answers(answers, passed),
+            replayed=self.inputs is not None,
+        )
+        rows = np.flatnonzero(passed)
+        if rows.size == 0:
+            mend = "answered, contract and output must let rows pass: nothing is left to calibrate on"
+            raise ConfigurationError(f"{mend}; received {counted(len(passed), 'row')}, of which none passes")
+        kept = (
+            rows if self.groups is None else one_per_group(column_of("groups", self.groups), rows, self.seed)
+        )
+        return Selection(
+            rows=kept,
+            given=len(passed),
+            filtered=len(passed) - len(rows),
+            grouped=len(rows) - len(kept),
+            filters=filters,
+            repeated=0.0 if self.inputs is None or self.groups is not None else repeated(self.inputs, rows),
+        )
+
+    def _check_inputs(self, passed: Bools) -> str | None:
+        from guardrails._contract import contract_of
+
+        contract = contract_of(self.contract)
+        if contract is None:
+            return None
+        if self.inputs is not None:
+            try:
+                verdict = contract.check_table(self.inputs)
+            except TypeError as error:
+                raise ConfigurationError.of("inputs", type(self.inputs).__name__, str(error)) from error
+            passed &= verdict.ok
+            # a drifted request never becomes Works, so its row says nothing of those that do
+            passed[[i for i, one in verdict.rows.items() if one.drifted]] = False
+        return contract.fingerprint
+
+    def _check_answers(self, answers: Any, passed: Bools) -> str | None:
+        from guardrails._contract import output_of
+
+        check = output_of(self.output)
+        if check is None:
+            return None
+        passed[list(check.check_table(answers, len(passed)))] = False
+        return check.fingerprint
+
+
+def one_per_group(groups: list[Hashable], rows: Ints, seed: int) -> Ints:
+    """One random row of each group, seeded; dependent rows count once.
+
+    Raises:
+        ConfigurationError: a row has no group.
+    """
+    if absent := sum(is_missing(groups[i]) for i in rows):
+        received = f"{counted(absent, 'row')} without a group"
+        raise ConfigurationError.of("groups", received, "must name a group for each row")
+    drawn = {groups[i]: i for i in np.random.default_rng(seed).permutation(rows).tolist()}
+    return np.sort(np.fromiter(drawn.values(), dtype=np.intp, count=len(drawn)))
+
+
+def repeated(inputs: Any, rows: Ints) -> float:
+    """Share of these rows that repeat an earlier one of them."""
+    keys = _keys(inputs)
+    return 1 - len({keys[i] for i in rows}) / len(rows)
+
+
+def _keys(inputs: Any) -> list[str]:
+    if hasattr(inputs, "itertuples"):
+        return [repr(row) for row in inputs.itertuples(index=False, name=None)]
+    return [repr(row.tolist() if isinstance(row, np.ndarray) else row) for row in inputs]

@@ -1,0 +1,121 @@
+"""What a profile says about its own making: who, when, with what, from which rows."""
+
+from __future__ import annotations
+
+import hashlib
+import platform
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from importlib.metadata import PackageNotFoundError, version
+from typing import Any, Literal
+
+import numpy as np
+
+from guardrails._errors import ConfigurationError
+from guardrails._profile import Label, Leaf, Parity, Profile, Rate
+
+from ._filters import Selection
+from ._terms import Terms
+
+_LIBRARIES = ("inference-guardrails", "mapie", "numpy", "scikit-learn", "scipy")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Identity:
+    """Which model a profile speaks of.
+
+    Raises:
+        ConfigurationError: no name, or a value of the wrong type.
+    """
+
+    name: str
+    model_version: str
+    owner: str
+    created: str | None
+    seed: int
+
+    def __post_init__(self) -> None:
+        for parameter in ("name", "model_version", "owner", "created"):
+            value: object = getattr(self, parameter)
+            if not isinstance(value, str) and not (parameter == "created" and value is None):
+                raise ConfigurationError.of(parameter, value, "must be a str")
+        if not self.name.strip():
+            raise ConfigurationError.of("name", self.name, "must name the model")
+        _seed(self.seed)
+
+
+def _seed(seed: object) -> None:
+    if isinstance(seed, bool) or not isinstance(seed, int) or seed < 0:
+        raise ConfigurationError.of("seed", seed, "must be an integer and not negative")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Findings:
+    """What a calibration found.
+
+    Attributes:
+        leaf: quantiles and certificates.
+        benchmark: error of all answers, None where no distance is called an error.
+        parity: the served form held against MAPIE.
+        rows_hash: SHA-256 of the rows used.
+    """
+
+    leaf: Leaf
+    benchmark: Rate | None
+    parity: Parity
+    rows_hash: str
+
+
+def profile_of(
+    kind: Literal["classifier", "regressor"],
+    identity: Identity,
+    terms: Terms,
+    selection: Selection,
+    found: Findings,
+    *,
+    classes: tuple[Label, ...] = (),
+    tolerance: float | None = None,
+) -> Profile:
+    """Freeze it all."""
+    return Profile(
+        kind=kind,
+        name=identity.name,
+        leaf=found.leaf,
+        model_version=identity.model_version,
+        owner=identity.owner,
+        # a day and no finer, so that the same rows give the same file
+        created=identity.created or datetime.now(UTC).date().isoformat(),
+        libraries=_libraries(),
+        seed=identity.seed,
+        classes=classes,
+        coverage=float(terms.coverage),
+        delta=float(terms.delta),
+        looks=terms.looks,
+        tolerance=tolerance,
+        benchmark=found.benchmark,
+        rows=selection.given,
+        filtered=selection.filtered,
+        grouped=selection.grouped,
+        rows_hash=found.rows_hash,
+        filters=selection.filters,
+        parity=found.parity,
+    )
+
+
+def _libraries() -> dict[str, str]:
+    found = {"python": platform.python_version()}
+    for name in _LIBRARIES:
+        try:
+            found[name] = version(name)
+        except PackageNotFoundError:  # run from a source tree
+            found[name] = "unknown"
+    return found
+
+
+def rows_hash(*arrays: np.ndarray[Any, Any]) -> str:
+    """SHA-256 of the rows used."""
+    digest = hashlib.sha256()
+    for array in arrays:
+        digest.update(repr((array.shape, array.dtype.str)).encode())
+        digest.update(np.ascontiguousarray(array).tobytes())
+    return digest.hexdigest()

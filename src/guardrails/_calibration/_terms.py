@@ -1,0 +1,67 @@
+"""The terms of a calibration: what is promised, checked, and delta divided over the promises."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from guardrails._errors import ConfigurationError
+
+from ._certify import Promise
+
+
+@dataclass(frozen=True, slots=True)
+class Terms:
+    """What a calibration is asked to promise.
+
+    Raises:
+        ConfigurationError: a value out of range, or `max_degraded_error` below `max_error`.
+    """
+
+    coverage: float
+    max_error: float | None
+    max_degraded_error: float | None
+    delta: float
+    looks: int
+
+    def __post_init__(self) -> None:
+        for name in ("coverage", "delta"):
+            _share(name, getattr(self, name))
+        for name in ("max_error", "max_degraded_error"):
+            if getattr(self, name) is not None:
+                _share(name, getattr(self, name))
+        if self.max_error is not None and self.max_degraded_error is not None:
+            _ordered(self.max_error, self.max_degraded_error)
+        _count("looks", self.looks)
+
+    @property
+    def works(self) -> Promise | None:
+        """The promise behind `Works`."""
+        return None if self.max_error is None else Promise("max_error", float(self.max_error), self._level)
+
+    @property
+    def answered(self) -> Promise | None:
+        """The promise for all the primary's answers at or above the second threshold."""
+        if self.max_degraded_error is None:
+            return None
+        return Promise("max_degraded_error", float(self.max_degraded_error), self._level)
+
+    @property
+    def _level(self) -> float:
+        asked = (self.max_error is not None) + (self.max_degraded_error is not None)
+        return float(self.delta) / self.looks / max(asked, 1)
+
+
+def _share(name: str, value: object) -> None:
+    if isinstance(value, bool) or not isinstance(value, int | float) or not 0 < value < 1:
+        raise ConfigurationError.of(name, value, "must lie between 0 and 1, both excluded")
+
+
+def _count(name: str, value: object) -> None:
+    if isinstance(value, bool) or not isinstance(value, int) or value < 1:
+        raise ConfigurationError.of(name, value, "must be an integer of at least 1")
+
+
+def _ordered(max_error: float, max_degraded_error: float) -> None:
+    if max_degraded_error < max_error:
+        mend = f"must not be below max_error={max_error}: it bounds the error of more answers"
+        raise ConfigurationError.of("max_degraded_error", max_degraded_error, mend)

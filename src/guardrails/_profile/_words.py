@@ -1,0 +1,96 @@
+"""A profile in words, for a terminal."""
+
+from __future__ import annotations
+
+import textwrap
+from typing import TYPE_CHECKING
+
+from ._records import Certificate, Filters, Leaf, counted, percent
+
+if TYPE_CHECKING:
+    from ._profile import Profile
+
+
+def summary(profile: Profile) -> str:
+    """What was learnt and what is promised, one fact a line."""
+    rows = [*_identity(profile), *_measured(profile), *_promised(profile)]
+    width = max(len(name) for name, _ in rows) + 2
+    return "\n".join(
+        textwrap.fill(text, 110, initial_indent=f"{name:<{width}}", subsequent_indent=" " * width)
+        for name, text in rows
+    )
+
+
+def _identity(profile: Profile) -> list[tuple[str, str]]:
+    version = f", version {profile.model_version}" if profile.model_version else ""
+    owner = f", owner {profile.owner}" if profile.owner else ""
+    libraries = ", ".join(f"{name} {number}" for name, number in sorted(profile.libraries.items()))
+    rows = [("profile", f"{profile.name} ({profile.kind}{version}{owner})")]
+    if profile.created:
+        rows.append(("created", f"{profile.created} with {libraries}" if libraries else profile.created))
+    return rows
+
+
+def _measured(profile: Profile) -> list[tuple[str, str]]:
+    rows = [("rows", _counts(profile)), ("filters", _filters(profile.filters))]
+    if profile.benchmark is not None:
+        what = (
+            "errors"
+            if profile.tolerance is None
+            else f"answers further than {profile.tolerance:g} from the truth"
+        )
+        rows.append(("benchmark", f"{what}: {profile.benchmark.words()}"))
+    if profile.parity is not None:
+        rows.append(("parity", profile.parity.words()))
+    return rows
+
+
+def _counts(profile: Profile) -> str:
+    parts = [f"{profile.leaf.n:,} used of {profile.rows:,} given"]
+    if profile.filtered:
+        parts.append(f"{profile.filtered:,} stopped by a filter")
+    if profile.grouped:
+        parts.append(f"{profile.grouped:,} left out as further rows of their group")
+    return "; ".join(parts)
+
+
+def _filters(filters: Filters) -> str:
+    if filters.contract is None:
+        contract = "no contract"
+    elif filters.replayed:
+        contract = "contract replayed on the inputs"
+    else:
+        contract = "contract named, not replayed (no inputs were given)"
+    output = "no output check" if filters.output is None else "output check replayed on the answers"
+    rest = "" if filters.replayed else "; the rows count as already filtered by what was not replayed"
+    return f"{contract}; {output}{rest}"
+
+
+def _promised(profile: Profile) -> list[tuple[str, str]]:
+    leaf = profile.leaf
+    rows = [("coverage", _coverage(profile)), ("works", _certificate(leaf.works, leaf.works_reason))]
+    if leaf.degraded_asked or leaf.answered:
+        rows.append(("degraded", _certificate(leaf.answered, leaf.answered_reason)))
+    if leaf.band_n:
+        rows.append(("band", f"below the first threshold: {band(leaf)}"))
+    if leaf.works or leaf.answered:
+        looks = f" (delta was divided by looks={profile.looks})" if profile.looks > 1 else ""
+        rows.append(("together", f"all hold at once with probability {percent(1 - profile.delta)}{looks}"))
+    return rows
+
+
+def _coverage(profile: Profile) -> str:
+    what = "sets" if profile.kind == "classifier" else "intervals"
+    return (
+        f"{percent(profile.coverage)} of the {what} hold the truth, over all calibrated traffic, not over the "
+        f"answered part of it; quantile {profile.quantile:.6g}"
+    )
+
+
+def band(leaf: Leaf) -> str:
+    """What was observed between the thresholds."""
+    return f"{counted(leaf.band_k, 'error')} in {counted(leaf.band_n, 'calibration row')}, observed, not certified"
+
+
+def _certificate(certificate: Certificate | None, reason: str) -> str:
+    return f"not certified: {reason}" if certificate is None else certificate.words()
