@@ -69,8 +69,11 @@ def _demo(out: Path, requests: int, seed: int) -> int:
     # one row is nothing to share out: a team of OpenMP threads for each calling thread made a call six times slower.
     # It is read once, when scikit-learn is loaded.
     os.environ.setdefault("OMP_NUM_THREADS", "1")
-    if not out.parent.is_dir():
-        print(f"--out: {out.parent} is no folder; make it, or name another file", file=sys.stderr)
+    if out.is_dir() or not (out.parent.is_dir() and os.access(out.parent, os.W_OK)):
+        print(
+            f"--out: {out} cannot be written; name a file in a folder that exists and is yours",
+            file=sys.stderr,
+        )
         return 2
     from ._demo.run import run
 

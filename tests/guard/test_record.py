@@ -192,7 +192,8 @@ def test_unanswerable_needs_review_even_with_an_uncertified_fallback(profile):
     decision = guarded(profile, fallbacks=[scorecard])(UNANSWERABLE)
 
     assert decision.route == "needs_review"
-    assert codes(decision) == ["unanswerable", "fallback", "uncalibrated", "review_not_stored"]
+    assert codes(decision) == ["unanswerable", "uncalibrated", "review_not_stored"]
+    assert "scorecard" in decision.caveats[1].message
 
 
 def test_uncertified_degrades():

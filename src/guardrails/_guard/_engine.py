@@ -67,7 +67,9 @@ class Candidate:
 
     def named(self, detail: str) -> str:
         """The detail, saying which fallback it is about."""
-        return detail if self.primary else f"fallback {self.name!r}: {detail}"
+        if self.primary:
+            return detail
+        return f"fallback {self.name!r}: {detail}" if detail else f"fallback {self.name!r}"
 
 
 class Engine:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Generator, Sequence
+from dataclasses import replace
 from functools import partial
 from typing import Any
 
@@ -17,9 +18,24 @@ from ._engine import Candidate, Engine
 _SHOWN = 5
 
 
-def broken(violations: Sequence[Violation], candidate: Candidate) -> Finding:
+# these speak of the request or of the chain, whichever candidate is asked
+_NOBODYS = frozenset({CaveatCode.drifted_schema, CaveatCode.fallback, CaveatCode.switched_off})
+
+
+def attributed(findings: tuple[Finding, ...], candidate: Candidate, *, served: bool) -> tuple[Finding, ...]:
+    """The findings about one candidate, saying which fallback they are about; one set aside has answered nothing."""
+    if candidate.primary:
+        return findings
+    return tuple(
+        each if each.code in _NOBODYS else replace(each, detail=candidate.named(each.detail))
+        for each in findings
+        if served or each.code is not CaveatCode.fallback
+    )
+
+
+def broken(violations: Sequence[Violation]) -> Finding:
     """The `contract` finding of the clauses that do not hold."""
-    return Finding(CaveatCode.contract, candidate.named(clauses(violations)), fields(violations))
+    return Finding(CaveatCode.contract, clauses(violations), fields(violations))
 
 
 def drifted(verdict: Verdict) -> tuple[Finding, ...]:
@@ -29,14 +45,14 @@ def drifted(verdict: Verdict) -> tuple[Finding, ...]:
     return (Finding(CaveatCode.drifted_schema, clauses(verdict.drifted), fields(verdict.drifted)),)
 
 
-def bad_output(violations: Sequence[Violation], candidate: Candidate) -> tuple[Finding, ...]:
+def bad_output(violations: Sequence[Violation]) -> tuple[Finding, ...]:
     """The `output` finding of an answer that breaks the output check."""
-    return (Finding(CaveatCode.output, candidate.named(clauses(violations)), fields(violations)),)
+    return (Finding(CaveatCode.output, clauses(violations), fields(violations)),)
 
 
-def failed(failure: Failure, candidate: Candidate) -> Finding:
+def failed(failure: Failure) -> Finding:
     """The finding of a candidate that gave no answer."""
-    return Finding(failure.code, candidate.named(failure.detail))
+    return Finding(failure.code, failure.detail)
 
 
 def own_fault(error: Exception) -> Finding:

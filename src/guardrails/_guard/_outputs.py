@@ -56,7 +56,7 @@ def findings_by_place(
         seen.update((int(places[at]), findings) for at, findings in measured.findings.items())
     if candidate.output is not None:
         found = candidate.output.check_table(values, len(values))
-        seen.update((at, bad_output(violations, candidate)) for at, violations in found.items())
+        seen.update((at, bad_output(violations)) for at, violations in found.items())
     return _joined(seen, drift, own) if drift or own else seen
 
 

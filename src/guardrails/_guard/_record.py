@@ -25,6 +25,7 @@ from .._types import (
 from ._engine import IDS, Candidate, Engine
 from ._findings import (
     attempted,
+    attributed,
     bad_output,
     broken,
     drifted,
@@ -119,7 +120,8 @@ def _chain(trial: Trial) -> Generator[Effect, Any, Action]:
             trial.served = candidate
             return Action.works
         action = route(evidence, engine.policy)
-        trial.findings += findings
+        said = attributed(findings, candidate, served=action <= Action.degraded)
+        trial.findings += said
         if action <= Action.degraded:
             trial.served = candidate
             return action
@@ -127,7 +129,7 @@ def _chain(trial: Trial) -> Generator[Effect, Any, Action]:
             trial.withheld = trial.value
         if action is Action.review:
             return action
-        trial.asked |= {finding.code for finding in findings}
+        trial.asked |= {finding.code for finding in said}
     return Action.review
 
 
@@ -142,11 +144,11 @@ def _evidence(
     verdict = _check(trial, candidate.contract)
     if verdict.violations:
         trial.reader.bind(trial.args, trial.kwargs)
-        return Evidence((broken(verdict.violations, candidate),), answered=False, more=more, asked=asked)
+        return Evidence((broken(verdict.violations),), answered=False, more=more, asked=asked)
     findings = () if verdict is HOLDS else drifted(verdict)
     outcome = yield from _call(trial, candidate, position, verdict)
     if isinstance(outcome, Failure):
-        return Evidence((*findings, failed(outcome, candidate)), answered=False, more=more, asked=asked)
+        return Evidence((*findings, failed(outcome)), answered=False, more=more, asked=asked)
     seen = _measure(trial, candidate, outcome.value)
     if candidate.finding is not None:
         findings += (candidate.finding,)
@@ -218,7 +220,7 @@ def _measure(trial: Trial, candidate: Candidate, value: Any) -> tuple[Finding, .
         return (awaitable,)
     if candidate.output is not None and (violations := candidate.output.check(value)):
         trial.measured = None
-        return bad_output(violations, candidate)
+        return bad_output(violations)
     measured = trial.measured = candidate.measure.one(value, trial.asked)
     return measured.findings
 

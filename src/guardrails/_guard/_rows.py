@@ -10,6 +10,8 @@ import numpy as np
 
 from .._routing import Action, Evidence, Policy, route
 from .._types import CaveatCode, Finding
+from ._engine import Candidate
+from ._findings import attributed
 
 WORKS, DEGRADED, REVIEW, PENDING = range(4)
 NOBODY = -1
@@ -57,14 +59,24 @@ class Rows:
         """Rows that no candidate has settled."""
         return np.flatnonzero(self.routes == PENDING)
 
-    def see(self, rows: Positions, findings: tuple[Finding, ...], *, answered: bool, more: bool) -> None:
+    def see(
+        self,
+        rows: Positions,
+        findings: tuple[Finding, ...],
+        candidate: Candidate,
+        *,
+        answered: bool,
+        more: bool,
+    ) -> None:
         """Route rows about which a candidate gave the same findings."""
         pasts = self.past[rows]
         for past in np.unique(pasts).tolist():
             members = rows[pasts == past]
             evidence = Evidence(findings, answered, more, self.pasts[past].codes)
-            self.routes[members] = _ROUTE_OF[route(evidence, self._policy)]
-            self.past[members] = self._after(past, findings)
+            action = route(evidence, self._policy)
+            said = attributed(findings, candidate, served=action <= Action.degraded)
+            self.routes[members] = _ROUTE_OF[action]
+            self.past[members] = self._after(past, said)
 
     def add(self, rows: Positions, finding: Finding) -> None:
         """Note something more about rows that are already routed."""

@@ -106,7 +106,7 @@ def _chain(trial: TableTrial) -> Generator[Effect, Any, None]:
         more = position < len(candidates) - 1
         if candidate.primary and (state := trial.engine.switch_state()) != "normal":
             more = more and state == "fallback_only"
-            trial.rows.see(pending, (switched_off(state),), answered=False, more=more)
+            trial.rows.see(pending, (switched_off(state),), candidate, answered=False, more=more)
             continue
         yield from _ask(trial, candidate, position, pending, more=more)
 
@@ -120,15 +120,15 @@ def _ask(
     notes = {} if verdict is None else verdict.rows
     good = np.arange(len(asked)) if verdict is None else np.flatnonzero(verdict.ok)
     if len(good) < len(asked):
-        bad = {at: (broken(note.violations, candidate),) for at, note in notes.items() if note.violations}
+        bad = {at: (broken(note.violations),) for at, note in notes.items() if note.violations}
         for findings, places in grouped(bad):
-            trial.rows.see(asked[places], findings, answered=False, more=more)
+            trial.rows.see(asked[places], findings, candidate, answered=False, more=more)
     if not len(good):
         return
     rows = asked[good]
     outcome = yield from _call(trial, candidate, position, _sub_table(verdict, table, good))
     if isinstance(outcome, Failure):
-        trial.rows.see(rows, (failed(outcome, candidate),), answered=False, more=more)
+        trial.rows.see(rows, (failed(outcome),), candidate, answered=False, more=more)
         return
     drift = {
         int(np.searchsorted(good, at)): drifted(note) for at, note in notes.items() if not note.violations
@@ -196,8 +196,7 @@ def _answered(
     """Measure and route the rows this candidate answered."""
     problem = unawaited(values) or wrong_length(values, len(rows))
     if problem is not None:
-        finding = Finding(problem.code, candidate.named(problem.detail))
-        trial.rows.see(rows, (finding,), answered=False, more=more)
+        trial.rows.see(rows, (problem,), candidate, answered=False, more=more)
         return
     measured = measure(candidate, trial.rows, rows, values)
     trial.answers[position] = Answers(candidate.name, values, measured)
@@ -206,10 +205,10 @@ def _answered(
     own = () if candidate.finding is None else (candidate.finding,)
     seen = findings_by_place(candidate, measured, values, drift, own)
     for findings, places in grouped(seen):
-        trial.rows.see(rows[places], findings, answered=True, more=more)
+        trial.rows.see(rows[places], findings, candidate, answered=True, more=more)
     rest = np.delete(rows, list(seen))
     if len(rest):
-        trial.rows.see(rest, own, answered=True, more=more)
+        trial.rows.see(rest, own, candidate, answered=True, more=more)
 
 
 def _reviews(trial: TableTrial) -> Generator[Effect, Any, None]:
