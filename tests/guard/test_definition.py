@@ -9,6 +9,7 @@ import sys
 
 import cloudpickle
 import numpy as np
+import pandera.pandas as pa
 import pytest
 from sklearn.linear_model import LinearRegression, LogisticRegression
 
@@ -142,6 +143,16 @@ def test_a_fallback_that_cannot_work_is_refused(changes):
     """Its own parameters, by name."""
     with pytest.raises(gr.ConfigurationError, match=r"Fallback\((profile|contract|output|read)=\)"):
         gr.Fallback(model, **changes)
+
+
+def test_a_contract_that_cannot_fit_the_budget_is_refused():
+    """Clauses that only pandera can judge take milliseconds; a budget of microseconds has no room for them."""
+    slow = gr.Contract(pa.DataFrameSchema({"x": pa.Column(float, pa.Check(lambda x: x.abs() < 5))}))
+    assert slow.cost > 1e-5
+    for changes in ({"contract": slow}, {"fallbacks": [gr.Fallback(model, contract=slow)]}):
+        with pytest.raises(gr.ConfigurationError, match=r"contract.*pandera needs.*budget"):
+            gr.guard(budget=1e-5, **changes)
+    gr.guard(budget=None, contract=slow)
 
 
 def test_a_guard_is_frozen():

@@ -143,10 +143,11 @@ def configure(
     check_optional_callable("read", read)
     check_optional_callable("switch", switch)
     chain = _fallbacks(fallbacks, profile)
+    allowed = budget_of(budget)
     return Config(
         name=_name(name),
-        budget=budget_of(budget),
-        contract=contract_of(contract, "contract"),
+        budget=allowed,
+        contract=_affordable(contract_of(contract, "contract"), allowed, chain),
         profile=profile,
         fallbacks=chain,
         review=_review(review),
@@ -176,6 +177,22 @@ def budget_of(budget: object) -> Budget | None:
         "must be a positive, finite number of seconds, gr.Budget(...), or None for a call that nothing bounds"
     )
     raise ConfigurationError.of("budget", budget, mend)
+
+
+def _affordable(
+    contract: Contract | None, budget: Budget | None, fallbacks: Sequence[Fallback[Any]]
+) -> Contract | None:
+    """Refuse a contract whose clauses that pandera must judge take more than half of the budget."""
+    own = [each.contract for each in fallbacks if isinstance(each.contract, Contract)]
+    for each in (contract, *own):
+        if each is not None and budget is not None and each.cost > budget.seconds / 2:
+            mend = (
+                f"pandera needs {each.cost:.2g} s for one record's clauses that are not compiled (see explain()), more "
+                f"than half of the budget of {budget.seconds:g} s: raise the budget, rewrite those clauses, or say "
+                'gr.Contract(schema, uncompiled="caveat")'
+            )
+            raise ConfigurationError.of("contract", f"{len(each.fields)} fields", mend)
+    return contract
 
 
 def _name(name: object) -> str | None:

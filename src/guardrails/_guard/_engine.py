@@ -244,8 +244,18 @@ class Engine:
                 c.name: 0 if c.workers is None else c.workers.abandoned_total for c in self.candidates
             },
             "kept_back": self.kept_back(0),
+            "drift": self._drift(),
             "switch": self.switch_state(),
         }
+
+    def _drift(self) -> dict[str, int]:
+        """How often the requests' schema drifted, by field and kind."""
+        contract = self.config.contract
+        return (
+            {}
+            if contract is None
+            else {f"{name}: {kind}": n for (name, kind), n in contract.counts().items()}
+        )
 
     def reset(self) -> None:
         """Forget counters, workers and measured durations, as after a fork."""
