@@ -250,7 +250,7 @@ def test_decisions_have_no_truth_value(profile):
 
     with pytest.raises(TypeError, match="routes"):
         bool(decisions)
-    assert "1 rows, works 1" in repr(decisions)
+    assert "rows 1, works 1" in repr(decisions)
 
 
 def test_observers_get_each_row(profile):

@@ -87,7 +87,7 @@ class Decisions(Sequence[Decision[T_co]], Generic[T_co]):
 
     def __repr__(self) -> str:
         counts = ", ".join(f"{route.value} {number}" for route, number in self.counts().items())
-        return f"<Decisions of guard {self._common.guard_name!r}: {len(self)} rows, {counts}>"
+        return f"<Decisions of guard {self._common.guard_name!r}: rows {len(self)}, {counts}>"
 
     @overload
     def __getitem__(self, index: SupportsIndex) -> Decision[T_co]: ...

@@ -53,7 +53,7 @@ def _contract(name: str, contract: Contract | None) -> Iterator[str]:
     if contract is None:
         yield f"{name}: none; no request is checked"
         return
-    yield f"{name}: {len(contract.fields)} fields"
+    yield f"{name}: fields declared: {len(contract.fields)}"
     yield from (f"  {line}" for line in contract.explain())
 
 
