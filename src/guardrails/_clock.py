@@ -45,6 +45,11 @@ class SystemClock:
 
     __slots__ = ()
 
+    def __reduce__(self) -> str:
+        return (
+            "SYSTEM_CLOCK"  # deadlines of two clocks are not compared, so that a copy must be the same clock
+        )
+
     monotonic = staticmethod(monotonic)
     time = staticmethod(time)
     sleep = staticmethod(sleep)
@@ -103,7 +108,7 @@ def deadline(seconds: float, *, clock: Clock = SYSTEM_CLOCK) -> Iterator[Deadlin
     Raises:
         ConfigurationError: `seconds` is negative or not finite.
     """
-    if not 0 <= seconds < float("inf"):
+    if not isinstance(seconds, int | float) or not 0 <= seconds < float("inf"):
         raise ConfigurationError.of("seconds", seconds, "must be finite and not negative")
     inner = earlier(Deadline(clock.monotonic() + seconds, clock))
     token = CURRENT.set(inner)

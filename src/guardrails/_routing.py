@@ -75,32 +75,32 @@ TABLE: tuple[Row, ...] = (
         CaveatCode.deadline,
         Action.fallback,
         _NO_ANSWER,
-        "the primary did not answer in time",
-        "Look at the primary's duration, or raise the budget.",
+        "there was no answer in time",
+        "Look at how long the call takes, or raise the budget.",
         "the primary's answer",
     ),
     Row(
         CaveatCode.error,
         Action.fallback,
         _NO_ANSWER,
-        "the primary raised an exception",
-        "See decision.failure for the exception.",
+        "the call raised an exception",
+        "decision.failure holds the primary's exception.",
         "the primary's answer",
     ),
     Row(
         CaveatCode.saturated,
         Action.fallback,
         _NO_ANSWER,
-        "too many abandoned or running calls of the primary; it was not called",
-        "Find out why the primary's calls do not end.",
+        "too many of its calls are abandoned and still run; the function was not called",
+        "Find out why its calls do not end.",
         "the primary's answer",
     ),
     Row(
         CaveatCode.circuit_open,
         Action.fallback,
         _NO_ANSWER,
-        "the primary failed too often of late; it was not called",
-        "Mend the primary; the circuit closes by itself.",
+        "it failed too often of late; the function was not called",
+        "Mend it; the circuit closes by itself.",
         "the primary's answer",
     ),
     Row(
@@ -220,8 +220,8 @@ class Policy:
 
     def __post_init__(self) -> None:
         for row in TABLE:
-            name = getattr(self, row.code, None)
-            if name is not None and name not in {a.name for a in row.allowed}:
+            name = getattr(self, row.code, row.action.name)
+            if name not in [a.name for a in row.allowed]:
                 choices = " or ".join(repr(a.name) for a in sorted(row.allowed))
                 raise ConfigurationError.of(f"Policy({row.code.value}=)", name, f"must be {choices}")
 
@@ -262,9 +262,9 @@ def route(evidence: Evidence, policy: Policy = DEFAULT_POLICY) -> Action:
 
 
 def _action(code: CaveatCode, evidence: Evidence, policy: Policy) -> Action:
-    if CaveatCode.unanswerable in evidence.asked and code in _NO_CERTIFICATE:
-        return Action.fallback
-    return policy.action(code)
+    action = policy.action(code)
+    uncertified = CaveatCode.unanswerable in evidence.asked and code in _NO_CERTIFICATE
+    return max(action, Action.fallback) if uncertified else action
 
 
 def caveats(findings: Iterable[Finding]) -> tuple[Caveat, ...]:

@@ -2,15 +2,20 @@
 
 import asyncio
 import functools
+import gc
+import pickle
+import threading
 
+import cloudpickle
 import numpy as np
 import pandas as pd
 import pandera.pandas as pa
 import pytest
 
 import guardrails as gr
+from guardrails.testing import VirtualClock
 
-from .conftest import WORKS, Request, codes, model
+from .conftest import WORKS, Request, Reviews, codes, model
 
 ANY = gr.Policy(uncalibrated="works")
 
@@ -228,3 +233,391 @@ def test_repr_and_pickle_of_a_guard_configuration():
 
     assert repr(guard) == "<Guard 'g'>"
     assert "Guarded 'g'" in repr(guard(model))
+
+
+# --- what a hostile user tried ------------------------------------------------------------------------------------
+
+
+def test_a_slow_fallback_is_given_more_time_the_next_time():
+    """A fallback that was cut short teaches the guard to keep more back, up to half of the budget."""
+    clock = VirtualClock()
+    guarded = gr.guard(budget=gr.Budget(1.0, max_abandoned=99), fallbacks=[Slow(clock, 0.3)], clock=clock)(
+        Slow(clock, 60)
+    )
+    first, second, third = (guarded({}) for _ in range(3))
+
+    assert (first.route, second.route, third.route) == ("needs_review", "degraded", "degraded")
+    assert guarded.status()["kept_back"] == pytest.approx(0.4)
+
+
+def test_fast_failures_of_a_fallback_teach_nothing():
+    """How long an error takes says nothing about an answer."""
+
+    def down(request):
+        raise ConnectionError
+
+    guarded = gr.guard(budget=1.0, fallbacks=[down])(lambda r: 1 / 0)
+    before = guarded.status()["kept_back"]
+    for _ in range(20):
+        guarded({})
+
+    assert guarded.status()["kept_back"] == before
+
+
+class Slow:
+    """A function that takes its (virtual) time; named as a class, so that two of them may be in one guard."""
+
+    def __init__(self, clock, seconds):
+        self.clock, self.seconds = clock, seconds
+
+    def __call__(self, request):
+        self.clock.sleep(self.seconds)
+        return 1
+
+
+def test_an_enclosing_deadline_leaves_the_primary_its_half():
+    """What is kept back is capped by the time there is, not only by the budget."""
+    clock = VirtualClock()
+    guarded = gr.guard(budget=10, fallbacks=[lambda r: 2], clock=clock)(lambda r: 1)
+    with gr.deadline(1.0, clock=clock):
+        decision = guarded({})
+
+    assert decision.served_by == "primary"
+
+
+def test_a_plain_guard_inside_an_async_one_is_enforced():
+    """An event loop cannot interrupt what blocks it, so the inner guard uses its own worker."""
+    release = threading.Event()
+    inner = gr.guard(budget=0.05)(lambda request: release.wait())
+
+    async def outer(request):
+        return inner(request).route
+
+    decision = asyncio.run(gr.guard(budget=0.05)(outer)({}))
+    release.set()
+
+    assert decision.elapsed < 1
+
+
+def test_an_answer_that_comes_too_late_does_not_work():
+    """The guard's own work, and the owner's callables, are part of the budget."""
+    clock = VirtualClock()
+    slow_read = gr.guard(budget=0.1, policy=ANY, read=lambda v: clock.advance(0.3) or v, clock=clock)(
+        lambda r: 1
+    )
+    decision = slow_read({})
+
+    assert (decision.route, codes(decision)) == (
+        "needs_review",
+        ["deadline", "uncalibrated", "review_not_stored"],
+    )
+    table = gr.guard(budget=0.1, policy=ANY, read=lambda v: clock.advance(0.3) or v, clock=clock).batch(
+        lambda r: [1]
+    )
+    assert codes(table([{}])[0]) == codes(decision)
+
+
+def test_a_guarded_function_is_neither_primary_nor_fallback():
+    """A decision is no answer."""
+    guarded = gr.guard(budget=None)(model)
+    with pytest.raises(gr.ConfigurationError, match=r"guarded already.*undecorated"):
+        gr.guard(budget=None)(guarded)
+    with pytest.raises(gr.ConfigurationError, match=r"guarded already"):
+        gr.guard(budget=None, fallbacks=[guarded])
+    decision = gr.guard(budget=None, policy=ANY)(lambda r: guarded(dict(r)))(WORKS)
+    assert codes(decision)[0] == "output"
+    assert "unwrap" in decision.caveats[0].message
+
+
+@pytest.mark.parametrize("value", [(i for i in ()), iter([])], ids=["generator", "iterator"])
+def test_an_iterator_is_no_answer(value):
+    """It could be read once only."""
+    assert codes(gr.guard(budget=None, policy=ANY)(lambda r: value)({}))[0] == "output"
+
+
+def test_a_decorator_that_supplies_an_argument():
+    """What is called is the outermost wrapper, with its own signature."""
+
+    def inject(fn):
+        @functools.wraps(fn)
+        def wrapper(request):
+            return fn(request, db={})
+
+        return wrapper
+
+    @gr.guard(budget=None, contract=Request, policy=ANY)
+    @inject
+    def predict(request, db):
+        raise TypeError("inside")
+
+    assert codes(predict({"x": 7.0}))[0] == "contract"
+    assert codes(predict(WORKS))[0] == "error"
+
+
+def test_drift_is_said_of_rows_whose_call_failed():
+    """A record and its row agree there too."""
+    schema = pa.DataFrameSchema({"x": pa.Column(float), "y": pa.Column(float, required=False)})
+    decorate = gr.guard(budget=None, contract=schema)
+
+    def down(request):
+        raise ConnectionError
+
+    rows = [{"x": 1.0}, {"x": 1.0, "y": 1.0}]
+    for broken in (down, lambda rows: None):
+        table = decorate.batch(broken)(rows)
+        assert ["drifted_schema" in codes(d) for d in table] == [True, False]
+    assert [codes(d) for d in decorate.batch(down)(rows)] == [codes(decorate(down)(r)) for r in rows]
+
+
+@pytest.mark.parametrize("answer", [{1, 2}, {}.keys(), np.array(3.0), 5, float], ids=str)
+def test_an_odd_container_blames_every_row(answer):
+    """Whatever cannot be taken by position, with a review store that works."""
+    decisions = gr.guard(budget=None, review=Reviews()).batch(lambda rows: answer)([{}, {}])
+
+    assert [codes(d) for d in decisions] == [["output"], ["output"]]
+
+
+def test_a_model_that_changes_the_callers_table():
+    """Rows that are gone cannot be stored; the decisions keep their number and their index."""
+    frame = pd.DataFrame({"x": [1.0, 2.0]}, index=[7, 8])
+
+    def drops(table):
+        table.drop(index=[7, 8], inplace=True)
+        raise ConnectionError
+
+    decisions = gr.guard(budget=None, review=Reviews()).batch(drops)(frame)
+
+    assert [codes(d)[0] for d in decisions] == ["error", "error"]
+    assert decisions.to_frame().index.tolist() == [7, 8]
+
+
+def test_a_fault_of_one_candidate_leaves_the_next_its_turn():
+    """The fallback answers."""
+    guarded = gr.guard(budget=None, fallbacks=[lambda r: 2])(model)
+    guarded._engine.candidates[0].measure = Broken()
+    decision = guarded(WORKS)
+
+    assert (decision.route, decision.value, codes(decision)[0]) == ("degraded", 2, "error")
+    table = gr.guard(budget=None, fallbacks=[lambda rows: [2] * len(rows)]).batch(
+        lambda rows: [1] * len(rows)
+    )
+    table._engine.candidates[0].measure = Broken()
+    assert [d.value for d in table([WORKS, WORKS])] == [2, 2]
+
+
+def test_a_stop_iteration_is_an_error_like_any_other():
+    """It cannot break out of the retries."""
+
+    def stops(request):
+        raise StopIteration
+
+    budget = gr.Budget(10.0, attempts=3, retry_on=(Exception,))
+    assert codes(gr.guard(budget=budget, fallbacks=[lambda r: 2])(stops)({}))[0] == "error"
+
+
+def test_a_switch_that_returns_nonsense_of_another_type():
+    """The last good state stays in force."""
+    guarded = gr.guard(budget=None, switch=lambda: ["normal"], policy=ANY)(lambda r: 1)
+
+    assert guarded({}).route == "works"
+    assert guarded.status()["switch"] == "normal"
+
+
+def test_a_guarded_function_binds_as_the_function_would():
+    """Set on a class later it is a method; the function itself stays what it was; a bound method stays bound."""
+    plain = gr.guard(budget=None, policy=ANY)(lambda *args: len(args))
+    scorer = gr.guard(budget=None, policy=ANY)("abc".count)
+
+    class Service:
+        size = plain
+        score = scorer
+
+        def predict(self, request):
+            return request
+
+    Service.predict = gr.guard(budget=None, policy=ANY)(Service.predict)
+    service = Service()
+
+    assert service.predict(3).value == 3
+    assert Service.predict(service, 3).value == 3
+    assert plain(1).value == 1
+    assert service.size(1).value == 2
+    assert plain(1).value == 1
+    assert service.score("a").value == 1
+    assert Service.predict.status()["decisions"]["works"] == 2
+
+
+def test_batch_of_a_classmethod_and_a_staticmethod():
+    """As for one request."""
+    batch = gr.guard(budget=None, policy=ANY).batch
+
+    class Service:
+        @batch
+        @staticmethod
+        def static(rows):
+            return [1] * len(rows)
+
+        @batch
+        @classmethod
+        def of_class(cls, rows):
+            return [cls.__name__] * len(rows)
+
+    assert Service.static([{}])[0].value == 1
+    assert Service().of_class([{}])[0].value == "Service"
+
+
+def test_a_reset_while_a_call_is_abandoned_never_counts_below_zero():
+    """A call counts where it was begun."""
+    release = threading.Event()
+    guarded = gr.guard(budget=0.01)(lambda request: release.wait())
+    guarded({})
+    guarded.reset()
+    release.set()
+    guarded({})
+
+    assert guarded.status()["abandoned"]["primary"] == 0
+
+
+def test_a_cancelled_coroutine_is_counted_and_its_exception_is_nobodys(caplog):
+    """What it raises in its clean-up may hold values, and is not logged."""
+    guarded = None
+
+    async def leaks(request):
+        try:
+            await asyncio.Event().wait()
+        finally:
+            raise ValueError("secret-4711")
+
+    async def main():
+        task = asyncio.create_task(guarded({}))
+        await asyncio.sleep(0.01)
+        task.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await task
+        await asyncio.sleep(0.01)
+
+    guarded = gr.guard(budget=10.0)(leaks)
+    asyncio.run(main())
+    gc.collect()
+
+    assert "secret-4711" not in caplog.text
+    assert guarded.status()["abandoned_total"]["primary"] == 1
+
+
+def test_a_copied_guard_still_obeys_an_enclosing_deadline():
+    """Deadlines of two clocks are not compared, so a copy has the same clock."""
+    release = threading.Event()
+    guarded = cloudpickle.loads(cloudpickle.dumps(gr.guard(budget=60.0)(Waits())))
+    with gr.deadline(0.02):
+        decision = guarded(release)
+    release.set()
+
+    assert codes(decision)[0] == "deadline"
+
+
+class Waits:
+    """A function that waits for an event which does not come; made anew in the copy."""
+
+    def __call__(self, event):
+        event.wait()
+
+
+def test_a_fallbacks_classes_are_held_against_its_profile(profile):
+    """As the primary's are."""
+    from sklearn.linear_model import LogisticRegression
+
+    other = LogisticRegression().fit(np.zeros((4, 1)), ["a", "b", "a", "b"])
+    fallback = gr.Fallback(other.predict_proba, profile=profile)
+    with pytest.raises(gr.ConfigurationError, match=r"Fallback\(profile=\).*classes"):
+        gr.guard(budget=None, fallbacks=[fallback]).batch(lambda rows: rows)
+
+
+def test_arguments_with_defaults_and_more():
+    """All arguments together, by name, with the defaults and what `**kwargs` takes."""
+    seen = []
+    contract = gr.Contract(
+        pa.DataFrameSchema({"x": pa.Column(float), "scale": pa.Column(float, coerce=True)}), transform=True
+    )
+    guarded = gr.guard(budget=None, contract=contract, policy=ANY, request="arguments")(
+        lambda x, /, scale="2", *rest, **more: seen.append((x, scale, rest, more)) or 1
+    )
+
+    assert guarded(0.5).route == "works"
+    assert guarded(0.5, "3", 4, other=5).route == "works"
+    assert seen == [(0.5, 2.0, (), {}), (0.5, 3.0, (4,), {"other": 5})]
+
+
+async def acheck(value):
+    return True
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"read": acheck},
+        {"switch": acheck},
+        {"observers": [acheck]},
+        {"review": gr.ReviewQueue},
+        {"clock": VirtualClock},
+        {"fallbacks": [max, max]},
+        {"budget": 10**400},
+        {"budget": 1e12},
+    ],
+    ids=lambda c: next(iter(c)),
+)
+def test_more_that_cannot_work(changes):
+    """Async callables, classes for instances, two fallbacks of one name, a budget no lock can wait for."""
+    with pytest.raises(gr.ConfigurationError, match=next(iter(changes))):
+        gr.guard(**{"budget": 1.0, **changes})
+
+
+def test_functions_without_a_place_for_the_request():
+    """No argument at all, or keyword-only ones with the request as the first."""
+    with pytest.raises(gr.ConfigurationError, match="first argument"):
+        gr.guard(budget=None)(lambda: 1)
+    with pytest.raises(gr.ConfigurationError, match='request="arguments"'):
+        gr.guard(budget=None)(lambda *, x: x)
+    with pytest.raises(gr.ConfigurationError, match="name"):
+        gr.Fallback(model, name="primary")
+    with pytest.raises(gr.ConfigurationError, match="seconds"), gr.deadline("1"):
+        pass
+
+
+def test_a_retry_that_succeeds_leaves_no_failure():
+    """`failure` speaks of a primary that did not answer."""
+    tries = []
+
+    def flaky(request):
+        tries.append(1)
+        if len(tries) == 1:
+            raise ConnectionError
+        return 1
+
+    budget = gr.Budget(10.0, attempts=2, retry_on=ConnectionError)
+    assert gr.guard(budget=budget, policy=ANY)(flaky)({}).failure is None
+
+
+def test_a_callable_with_attributes_of_its_own_hides_nothing():
+    """A model's `status` is not the guard's."""
+
+    class Odd:
+        def __init__(self):
+            self.status = self.explain = self.guard_state = "mine"
+
+        def __call__(self, request):
+            return 1
+
+    guarded = gr.guard(budget=None)(Odd())
+
+    assert guarded.status()["enforcement"] == "inline"
+    assert "contract: none" in guarded.explain()
+
+
+def test_a_module_level_guarded_function_survives_plain_pickle():
+    """It is found by its name, as a function is."""
+    assert pickle.loads(pickle.dumps(MODULE_LEVEL)) is MODULE_LEVEL
+
+
+@gr.guard(budget=None)
+def MODULE_LEVEL(request):  # noqa: N802 - found by name
+    return request

@@ -40,7 +40,7 @@ def attempts(
     if isinstance(first, Answer):  # success never pays for tenacity
         return first
     seen(1, first)
-    if controller is None or first.code is not CaveatCode.error:
+    if controller is None or not _retryable(first):
         return first
     return (yield from _more(run, controller, first, seen))
 
@@ -59,14 +59,19 @@ def _more(
                 yield Pause(run.clock, pauses.pop())
                 outcome = yield run
                 seen(number, outcome)
-            if isinstance(outcome, Answer) or outcome.error is None or outcome.code is not CaveatCode.error:
+            if isinstance(outcome, Answer) or not _retryable(outcome):
                 return outcome
             with attempt:
-                raise outcome.error  # noqa: TRY301 - how tenacity is told of a failure
+                raise cast("Exception", outcome.error)  # noqa: TRY301 - how tenacity is told of a failure
     except Exception as error:
         if error is not getattr(outcome, "error", None):
             raise
     return outcome
+
+
+def _retryable(failure: Failure) -> bool:
+    # a StopIteration cannot travel through the controller, which is a generator
+    return failure.code is CaveatCode.error and not isinstance(failure.error, StopIteration | type(None))
 
 
 class _NoRoom(stop_base):

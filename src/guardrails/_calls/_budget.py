@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import math
+from _thread import TIMEOUT_MAX
 from dataclasses import dataclass
 from typing import Any
 
@@ -53,9 +53,10 @@ class Budget:
 
 
 def _positive(name: str, value: object) -> None:
-    good = isinstance(value, int | float) and not isinstance(value, bool) and 0 < value < math.inf
+    good = isinstance(value, int | float) and not isinstance(value, bool) and 0 < value <= TIMEOUT_MAX
     if not good:
-        raise ConfigurationError.of(f"Budget({name}=)", value, "must be a positive, finite number of seconds")
+        mend = f"must be a positive number of seconds, at most {TIMEOUT_MAX:.0f}"
+        raise ConfigurationError.of(f"Budget({name}=)", value, mend)
 
 
 def _count(name: str, value: object) -> None:

@@ -85,7 +85,7 @@ class Run:
             return self._inline(begin)
         done = _thread.allocate_lock()
         done.acquire()
-        job = Job(self.fn, self.args, self.kwargs, self._context(), done.release)
+        job = Job(self.fn, self.args, self.kwargs, self._context(), done.release, workers.tally)
         if not workers.submit(job):
             return self._saturated(workers)
         try:
@@ -122,7 +122,8 @@ class Run:
         context = copy_context()
         deadline = self.deadline
         if deadline is not None:
-            context.run(CURRENT.set, Deadline(deadline.at, deadline.clock, enforced=True))
+            # a thread's caller stops waiting whatever the thread does; an event loop cannot interrupt what blocks it
+            context.run(CURRENT.set, Deadline(deadline.at, deadline.clock, enforced=not self.is_async))
         if self.enter is not None:
             context.run(self.enter)
         return context
@@ -172,7 +173,7 @@ class Run:
             with suppress(RuntimeError):  # the loop has been closed since
                 loop.call_soon_threadsafe(wake)
 
-        job = Job(self.fn, self.args, self.kwargs, self._context(), notify)
+        job = Job(self.fn, self.args, self.kwargs, self._context(), notify, workers.tally)
         if not workers.submit(job):
             return self._saturated(workers)
         timer = loop.call_later(left, wake)
@@ -202,7 +203,7 @@ class Run:
         try:
             await asyncio.wait({task}, timeout=left)
         except asyncio.CancelledError:
-            task.cancel()
+            self._give_up(task)
             raise
         if not task.done():
             self._give_up(task)
@@ -212,10 +213,10 @@ class Run:
 
     def _give_up(self, task: asyncio.Task[Any]) -> None:
         # cancellation is a request: a coroutine that swallows it runs on, counted, while its caller goes on
-        workers = self.workers
-        if workers is not None:
-            workers.count(1)
-            task.add_done_callback(lambda _: workers.count(-1))
+        if self.workers is not None:
+            tally = self.workers.tally
+            tally.count(1)
+            task.add_done_callback(lambda _: tally.count(-1))
         task.add_done_callback(_retrieve)
         task.cancel()
 

@@ -13,6 +13,26 @@ from typing import Any
 _IDLE_SECONDS = 30.0
 
 
+class Tally:
+    """Abandoned calls: running now, and ever. A reset replaces it, and calls abandoned before count in the old one."""
+
+    __slots__ = ("_changed", "_lock", "now", "total")
+
+    def __init__(self, changed: Callable[[int], None] | None) -> None:
+        self.now = 0
+        self.total = 0
+        self._changed = changed
+        self._lock = threading.Lock()
+
+    def count(self, change: int) -> None:
+        """+1 when a call is abandoned, -1 when it ends after all."""
+        with self._lock:
+            self.now += change
+            self.total += max(change, 0)
+        if self._changed is not None:
+            self._changed(change)
+
+
 class Job:
     """One call handed to a worker.
 
@@ -20,7 +40,7 @@ class Job:
     stopped waiting. `list.pop` is atomic, so exactly one of them gets it.
     """
 
-    __slots__ = ("args", "claim", "context", "error", "fn", "kwargs", "notify", "value")
+    __slots__ = ("args", "claim", "context", "error", "fn", "kwargs", "notify", "tally", "value")
 
     def __init__(
         self,
@@ -29,6 +49,7 @@ class Job:
         kwargs: dict[str, Any],
         context: Context,
         notify: Callable[[], object],
+        tally: Tally,
     ) -> None:
         self.fn: Callable[..., Any] | None = fn
         self.args = args
@@ -36,6 +57,7 @@ class Job:
         self.context: Context | None = context
         self.notify = notify
         self.claim = [None]
+        self.tally = tally
         self.value: Any = None
         self.error: BaseException | None = None
 
@@ -68,7 +90,7 @@ class Workers:
 
     Args:
         name: names the threads.
-        max_abandoned: at this many abandoned calls `take` gives None.
+        max_abandoned: at this many abandoned calls `submit` refuses another.
         changed: told +1 when a call is abandoned and -1 when it ends after all.
     """
 
@@ -81,9 +103,17 @@ class Workers:
     def reset(self) -> None:
         """Forget every thread; in a forked child there are none."""
         self._idle: deque[_Worker] = deque()
-        self._lock = threading.Lock()
-        self.abandoned = 0
-        self.abandoned_total = 0
+        self.tally = Tally(self._changed)
+
+    @property
+    def abandoned(self) -> int:
+        """Calls that their callers gave up and that still run."""
+        return self.tally.now
+
+    @property
+    def abandoned_total(self) -> int:
+        """Calls that their callers gave up, ever."""
+        return self.tally.total
 
     def __getstate__(self) -> tuple[str, int, Callable[[int], None] | None]:
         return (self.name, self.max_abandoned, self._changed)
@@ -98,7 +128,10 @@ class Workers:
         try:
             worker = self._idle.pop()
         except IndexError:
-            worker = self._start()
+            try:
+                worker = self._start()
+            except RuntimeError:  # the machine gives no more threads
+                return False
         worker.job = job
         worker.go.release()
         return True
@@ -109,7 +142,7 @@ class Workers:
             job.claim.pop()
         except IndexError:
             return False
-        self.count(1)
+        job.tally.count(1)
         return True
 
     def _start(self) -> _Worker:
@@ -123,18 +156,11 @@ class Workers:
         try:
             job.claim.pop()
         except IndexError:
-            self.count(-1)
+            job.tally.count(-1)
             self._idle.append(worker)
             return
         self._idle.append(worker)  # before the caller wakes, so that its next call finds this worker
         job.notify()
-
-    def count(self, change: int) -> None:
-        with self._lock:
-            self.abandoned += change
-            self.abandoned_total += max(change, 0)
-        if self._changed is not None:
-            self._changed(change)
 
     def _retire(self, worker: _Worker) -> bool:
         try:

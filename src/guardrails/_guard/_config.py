@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Final, Generic, Literal, TypeVar
+from typing import TYPE_CHECKING, Any, Final, Generic, Literal, TypeVar, cast
 
 from .._calls import Budget
 from .._clock import SYSTEM_CLOCK, Clock
@@ -13,7 +14,7 @@ from .._errors import ConfigurationError
 from .._profile import Profile
 from .._routing import DEFAULT_POLICY, Policy
 from .._types import Decision
-from ._request import Mode, check_callable, name_of
+from ._request import Mode, check_callable, is_coroutine_function, name_of
 
 if TYPE_CHECKING:
     from opentelemetry.metrics import MeterProvider
@@ -63,6 +64,10 @@ class Fallback(Generic[F_co]):
     caveat: str = ""
     name: str = ""
 
+    def __call__(self, *args: Any, **kwargs: Any) -> F_co:
+        """Call the function; a list of functions and `Fallback`s has one type that way."""
+        return self.fn(*args, **kwargs)
+
     def __post_init__(self) -> None:
         fn: object = self.fn
         if not callable(fn) or isinstance(fn, type):
@@ -70,6 +75,8 @@ class Fallback(Generic[F_co]):
                 "fallbacks", self.fn, "each must be callable, or gr.Fallback(callable)"
             )
         check_callable(self.fn)
+        if not isinstance(cast("object", self.name), str) or self.name == "primary":
+            raise ConfigurationError.of("Fallback(name=)", self.name, 'must be a string other than "primary"')
         check_profile("Fallback(profile=)", self.profile)
         check_optional_callable("Fallback(read=)", self.read)
         object.__setattr__(self, "name", self.name or name_of(self.fn))
@@ -89,8 +96,10 @@ def check_profile(parameter: str, profile: object) -> None:
 
 def check_optional_callable(parameter: str, value: object) -> None:
     """Refuse what is neither None nor callable."""
-    if value is not None and not callable(value):
-        raise ConfigurationError.of(parameter, value, "must be callable, or None")
+    if value is None:
+        return
+    if not callable(value) or is_coroutine_function(value):
+        raise ConfigurationError.of(parameter, value, "must be a plain callable, not an `async def`; or None")
 
 
 @dataclass(frozen=True, slots=True, eq=False, kw_only=True)
@@ -169,10 +178,8 @@ def budget_of(budget: object) -> Budget | None:
     if budget is None or isinstance(budget, Budget):
         return budget
     if isinstance(budget, int | float) and not isinstance(budget, bool):
-        try:
-            return Budget(float(budget))
-        except ConfigurationError:
-            pass
+        with suppress(ConfigurationError):
+            return Budget(budget)
     mend = (
         "must be a positive, finite number of seconds, gr.Budget(...), or None for a call that nothing bounds"
     )
@@ -207,6 +214,11 @@ def _fallbacks(fallbacks: object, profile: Profile | None) -> tuple[Fallback[Any
     chain = tuple(each if isinstance(each, Fallback) else Fallback(each) for each in fallbacks)
     for each in chain:
         _same_task(each.profile, profile)
+    names = [each.name for each in chain]
+    if len(set(names)) < len(names):
+        raise ConfigurationError.of(
+            "fallbacks", names, "must have different names: gr.Fallback(fn, name=...)"
+        )
     return chain
 
 
@@ -228,7 +240,9 @@ def _same_task(own: Profile | None, primary: Profile | None) -> None:
 
 
 def _review(review: Any) -> ReviewStore | None:
-    if review is None or (hasattr(review, "submit") and hasattr(review, "commit_q99")):
+    if review is None or (
+        not isinstance(review, type) and hasattr(review, "submit") and hasattr(review, "commit_q99")
+    ):
         store: ReviewStore | None = review
         return store
     raise ConfigurationError.of(
@@ -260,11 +274,13 @@ def _model_version(version: str | None, profile: Profile | None) -> str:
 
 
 def _observers(observers: object) -> tuple[Observer, ...]:
-    if not isinstance(observers, Sequence) or not all(callable(each) for each in observers):
-        raise ConfigurationError.of(
-            "observers", observers, "must be a list of callables that take a decision"
-        )
-    return tuple(observers)
+    listed = (
+        tuple(observers) if isinstance(observers, Sequence) and not isinstance(observers, str) else (None,)
+    )
+    if not all(callable(each) and not is_coroutine_function(each) for each in listed):
+        mend = "must be a list of plain callables that take a decision"
+        raise ConfigurationError.of("observers", observers, mend)
+    return listed
 
 
 def _mode(request: object) -> Mode:
@@ -278,6 +294,6 @@ def _mode(request: object) -> Mode:
 def _clock(clock: Clock | None) -> Clock:
     if clock is None:
         return SYSTEM_CLOCK
-    if not isinstance(clock, Clock):
+    if isinstance(clock, type) or not isinstance(clock, Clock):
         raise ConfigurationError.of("clock", type(clock), "must have monotonic, time, sleep and wait")
     return clock

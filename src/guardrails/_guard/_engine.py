@@ -10,7 +10,7 @@ import weakref
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, cast
 
 from .._calls import Latency, Workers, retrying
 from .._clock import Deadline, earlier
@@ -174,7 +174,11 @@ class Engine:
         if deadline is None:
             return None
         keep = self.kept_back(position)
-        return deadline if keep == 0.0 else Deadline(deadline.at - keep, deadline.clock)
+        if keep == 0.0:
+            return deadline
+        # an enclosing deadline may have left less than the budget: half of what there is belongs to this candidate
+        keep = min(keep, max(deadline.left(), 0.0) * _MOST)
+        return Deadline(deadline.at - keep, deadline.clock)
 
     def kept_back(self, position: int) -> float:
         """Seconds kept back after the candidate at `position`: recent q99 of each later fallback and of a commit."""
@@ -199,7 +203,7 @@ class Engine:
                 "guard %r: the switch raised; state %r stays in force", self.name, self._switch_state
             )
             return self._switch_state
-        if state in {"normal", "fallback_only", "review_all"}:
+        if isinstance(cast("object", state), str) and state in {"normal", "fallback_only", "review_all"}:
             self._switch_state = state
         else:
             _LOG.warning(

@@ -12,10 +12,14 @@ from .._calls import Commit, Effect, Failure, Outcome
 from .._clock import Deadline
 from .._contract import Verdict
 from .._guard_ports import ReviewItem
-from .._types import CaveatCode, Finding, Violation
+from .._types import CaveatCode, Degraded, Finding, NeedsReview, Violation, Works
 from ._engine import Candidate, Engine
 
 _SHOWN = 5
+
+# a waiting thread may get its turn this much after its deadline: the interpreter's switch interval
+GRACE = 0.005
+TOO_LATE = Finding(CaveatCode.deadline, "the answer came after the deadline")
 
 
 # these speak of the request or of the chain, whichever candidate is asked
@@ -65,14 +69,23 @@ def switched_off(state: str) -> Finding:
     return Finding(CaveatCode.switched_off, f"the switch says {state}")
 
 
-def unawaited(value: object) -> Finding | None:
-    """An awaitable that a plain function returned is no answer."""
-    if not hasattr(type(value), "__await__"):
-        return None
-    close = getattr(value, "close", None)
-    if close is not None:
-        close()
-    return Finding(CaveatCode.output, "a plain function returned an awaitable; guard an `async def` instead")
+def no_answer(value: object) -> Finding | None:
+    """What a function may return by mistake: an awaitable, a generator, or the decision of another guard."""
+    kind = type(value)
+    if hasattr(kind, "__await__"):
+        close = getattr(value, "close", None)
+        if close is not None:
+            close()
+        return Finding(
+            CaveatCode.output, "a plain function returned an awaitable; guard an `async def` instead"
+        )
+    if hasattr(kind, "__next__"):
+        return Finding(CaveatCode.output, "an iterator is no answer; collect what it yields")
+    if isinstance(value, Works | Degraded | NeedsReview):
+        return Finding(
+            CaveatCode.output, "the function returned another guard's decision; return decision.unwrap()"
+        )
+    return None
 
 
 def clauses(violations: Sequence[Violation]) -> str:

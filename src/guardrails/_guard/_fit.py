@@ -25,22 +25,25 @@ def check_function(config: Config, fn: Callable[..., Any], *, table: bool) -> No
                 mend = "must be a plain function, since the guarded function is one; or guard an `async def`"
                 raise ConfigurationError.of("fallbacks", each.fn, mend)
     if config.profile is not None and config.read is None:
-        _check_task(config.profile, fn, table=table)
+        _check_task("profile", config.profile, fn, table=table)
+    for each in config.fallbacks:
+        if each.profile is not None and each.read is None:
+            _check_task("Fallback(profile=)", each.profile, each.fn, table=table)
 
 
-def _check_task(profile: Profile, fn: Callable[..., Any], *, table: bool) -> None:
+def _check_task(parameter: str, profile: Profile, fn: Callable[..., Any], *, table: bool) -> None:
     owner = getattr(fn, "__self__", None)
     method = getattr(fn, "__name__", "")
     task = _task(owner, method, fn, table=table)
     if task is not None and task != profile.kind:
         mend = f"must be a {task}'s profile, as {name_of(fn)} answers with {_ANSWERS[task]}; or tell how to read it, read="
-        raise ConfigurationError.of("profile", f"a {profile.kind}'s profile", mend)
+        raise ConfigurationError.of(parameter, f"a {profile.kind}'s profile", mend)
     classes = getattr(owner, "classes_", None)
     if profile.kind == "classifier" and method == "predict_proba" and classes is not None:
         model = tuple(classes.tolist() if hasattr(classes, "tolist") else classes)
         if model != tuple(profile.classes or ()):
             raise ConfigurationError.of(
-                "profile", profile.classes, f"must have the model's classes, {model!r}"
+                parameter, profile.classes, f"must have the model's classes, {model!r}"
             )
 
 

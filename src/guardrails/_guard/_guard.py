@@ -13,7 +13,7 @@ from .._routing import Policy
 from ._config import Config, Fallback, Observer, Switch, configure
 from ._fit import check_function
 from ._guarded import AsyncGuarded, AsyncGuardedTable, Guarded, GuardedTable
-from ._request import Mode, is_coroutine_function, name_of
+from ._request import Mode, check_request, is_coroutine_function, name_of
 
 if TYPE_CHECKING:
     from opentelemetry.metrics import MeterProvider
@@ -83,7 +83,14 @@ class Guard(Generic[F]):
 
     def _guarded(self, fn: Callable[..., Any], skip: int) -> Any:
         check_function(self.config, fn, table=False)
+        check_request(fn, self.config.request, skip)
         kind = AsyncGuarded if is_coroutine_function(fn) else Guarded
+        return kind(self, fn, skip=skip)
+
+    def _guarded_table(self, fn: Callable[..., Any], skip: int) -> Any:
+        check_function(self.config, fn, table=True)
+        check_request(fn, self.config.request, skip)
+        kind = AsyncGuardedTable if is_coroutine_function(fn) else GuardedTable
         return kind(self, fn, skip=skip)
 
     @overload
@@ -100,12 +107,14 @@ class Guard(Generic[F]):
         Raises:
             ConfigurationError: `fn` cannot be guarded, or does not fit this configuration.
         """
-        check_function(self.config, fn, table=True)
         if self.config.request != "first":
             mend = 'must be "first" for a table, which is the function\'s first argument'
             raise ConfigurationError.of("request", self.config.request, mend)
-        kind = AsyncGuardedTable if is_coroutine_function(fn) else GuardedTable
-        return kind(self, fn)
+        if isinstance(fn, classmethod):
+            return classmethod(self._guarded_table(fn.__func__, 1))
+        if isinstance(fn, staticmethod):
+            return staticmethod(self._guarded_table(fn.__func__, 0))
+        return self._guarded_table(fn, 0)
 
 
 @overload

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import copy
 import functools
 import inspect
+import sys
 from collections.abc import Awaitable, Callable
 from types import MethodType
 from typing import TYPE_CHECKING, Any, Concatenate, Generic, ParamSpec, TypeVar, cast, overload
@@ -30,18 +32,34 @@ class _Wrapped:
     """What every guarded callable has: its guard, its function, and their state."""
 
     def __init__(self, guard: Guard[Any], fn: Callable[..., Any], *, skip: int = 0) -> None:
-        functools.update_wrapper(cast("Callable[..., Any]", self), fn)
+        # its attributes stay its own: a model's `status` must not hide the guard's
+        functools.update_wrapper(cast("Callable[..., Any]", self), fn, updated=())
         self.guard = guard
         self.undecorated = fn
         self._engine = Engine(guard.config, fn, guard.name_for(fn))
         self._reader = RequestReader(fn, guard.config.request, skip)
 
-    def __set_name__(self, owner: type, name: str) -> None:
-        # set on a class: calls come through an instance, whose `self` precedes the request
-        self._reader = RequestReader(self.undecorated, self.guard.config.request, 1)
+        self._method: Any = None
 
-    def __reduce__(self) -> tuple[Any, ...]:
+    def _bound(self, instance: Any) -> Any:
+        """What attribute access on an instance or a class gives: as the function itself would be bound, or not."""
+        fn = self.undecorated
+        if isinstance(fn, MethodType) or not hasattr(type(fn), "__get__"):
+            return self
+        if self._method is None:
+            self._method = copy.copy(self)  # the same state, asked with `self` before the request
+            self._method._reader = RequestReader(fn, self.guard.config.request, 1)  # noqa: SLF001
+        return self._method if instance is None else MethodType(self._method, instance)
+
+    def __reduce__(self) -> str | tuple[Any, ...]:
+        if _found_by_name(self):
+            return str(self.__dict__["__qualname__"])
         return _rebuild, (type(self), self.guard, self.undecorated, self._reader.skip)
+
+    def __copy__(self) -> Any:
+        twin = object.__new__(type(self))
+        twin.__dict__.update(self.__dict__)
+        return twin
 
     def __repr__(self) -> str:
         return f"<{type(self).__name__} {self._engine.name!r} around {self.undecorated!r}>"
@@ -71,6 +89,17 @@ class _Wrapped:
         self._engine.reset()
 
 
+def _found_by_name(wrapped: _Wrapped) -> bool:
+    """Whether another process finds this very object under its function's name, as pickle asks."""
+    module, name = wrapped.__dict__.get("__module__"), wrapped.__dict__.get("__qualname__")
+    if module is None or name is None or module == "__main__":
+        return False
+    found: Any = sys.modules.get(module)
+    for part in name.split("."):
+        found = getattr(found, part, None)
+    return found is wrapped
+
+
 def _rebuild(kind: type[_Wrapped], guard: Guard[Any], fn: Callable[..., Any], skip: int) -> _Wrapped:
     return kind(guard, fn, skip=skip)
 
@@ -93,7 +122,7 @@ class Guarded(_Wrapped, Generic[P, T, F]):
         self: Guarded[Concatenate[Any, P2], T, F], instance: object, owner: type | None = None
     ) -> Guarded[P2, T, F]: ...
     def __get__(self, instance: Any, owner: type | None = None) -> Any:
-        return self if instance is None else MethodType(self, instance)
+        return self._bound(instance)
 
 
 class AsyncGuarded(_Wrapped, Generic[P, T, F]):
@@ -122,7 +151,7 @@ class AsyncGuarded(_Wrapped, Generic[P, T, F]):
         self: AsyncGuarded[Concatenate[Any, P2], T, F], instance: object, owner: type | None = None
     ) -> AsyncGuarded[P2, T, F]: ...
     def __get__(self, instance: Any, owner: type | None = None) -> Any:
-        return self if instance is None else MethodType(self, instance)
+        return self._bound(instance)
 
 
 class GuardedTable(_Wrapped, Generic[P]):
@@ -137,7 +166,7 @@ class GuardedTable(_Wrapped, Generic[P]):
         return drive(decide_table(self._engine, self._reader, args, kwargs))
 
     def __get__(self, instance: Any, owner: type | None = None) -> Any:
-        return self if instance is None else MethodType(self, instance)
+        return self._bound(instance)
 
 
 class AsyncGuardedTable(_Wrapped, Generic[P]):
@@ -152,7 +181,7 @@ class AsyncGuardedTable(_Wrapped, Generic[P]):
         return await drive_async(decide_table(self._engine, self._reader, args, kwargs))
 
     def __get__(self, instance: Any, owner: type | None = None) -> Any:
-        return self if instance is None else MethodType(self, instance)
+        return self._bound(instance)
 
 
 AsyncCallable = Callable[P, Awaitable[T]]

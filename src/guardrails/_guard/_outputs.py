@@ -17,7 +17,8 @@ from ._rows import Positions, Rows
 
 def wrong_length(values: Any, n: int) -> Finding | None:
     """The `output` finding of what is not one output per row."""
-    if values is None or isinstance(values, str | bytes | Mapping) or not hasattr(values, "__len__"):
+    container = hasattr(type(values), "__len__") and hasattr(type(values), "__getitem__")
+    if not container or isinstance(values, str | bytes | Mapping) or getattr(values, "ndim", 1) == 0:
         got = type(values).__name__
         return Finding(
             CaveatCode.output, f"one output per row is needed, as an array, list or DataFrame; got {got}"
@@ -57,20 +58,21 @@ def findings_by_place(
     if candidate.output is not None:
         found = candidate.output.check_table(values, len(values))
         seen.update((at, bad_output(violations)) for at, violations in found.items())
-    return _joined(seen, drift, own) if drift or own else seen
+    return joined(seen, drift, own) if drift or own else seen
 
 
-def _joined(
+def joined(
     seen: Mapping[int, tuple[Finding, ...]],
     drift: Mapping[int, tuple[Finding, ...]],
     own: tuple[Finding, ...],
 ) -> dict[int, tuple[Finding, ...]]:
-    joined: dict[tuple[int, int], tuple[Finding, ...]] = {}
+    """Findings by place, where there are any: of the schema, of the candidate itself, of its answer."""
+    shared: dict[tuple[int, int], tuple[Finding, ...]] = {}
     result = {}
     for at in {**seen, **drift}:
         before, after = drift.get(at, ()), seen.get(at, ())
         key = (id(before), id(after))
-        if key not in joined:
-            joined[key] = before + own + after
-        result[at] = joined[key]
+        if key not in shared:
+            shared[key] = before + own + after
+        result[at] = shared[key]
     return result

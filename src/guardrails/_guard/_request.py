@@ -24,7 +24,7 @@ class RequestReader:
         skip: arguments before the request: 1 for a method (`self`), else 0.
     """
 
-    __slots__ = ("_name", "_names", "mode", "signature", "skip")
+    __slots__ = ("_keywords", "_name", "_names", "mode", "signature", "skip")
 
     def __init__(self, fn: Callable[..., Any], mode: Mode, skip: int = 0) -> None:
         self.mode = mode
@@ -33,6 +33,7 @@ class RequestReader:
         names = () if self.signature is None else tuple(self.signature.parameters)
         self._names = names
         self._name = names[skip] if len(names) > skip else None
+        self._keywords = _keywords(self.signature)
 
     def read(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
         """The request of this call.
@@ -49,22 +50,36 @@ class RequestReader:
             raise SignatureError(
                 f"the guarded function takes the request as argument {self.skip + 1}; none was given"
             )
-        if len(args) == self.skip:
-            return kwargs
         bound = self.bind(args, kwargs)
-        assert bound is not None or self.signature is None  # noqa: S101 - bind raises where it does not fit
-        names = self._names[self.skip : len(args)]
-        return dict(zip(names, args[self.skip :], strict=False)) | kwargs
+        return kwargs if bound is None else self._flat(bound)
+
+    def _flat(self, bound: inspect.BoundArguments) -> dict[str, Any]:
+        """All arguments by name, defaults included; those of `**kwargs` among them."""
+        bound.apply_defaults()
+        named = {name: bound.arguments[name] for name in self._names[self.skip :]}
+        return {**named, **named.pop(self._keywords)} if self._keywords else named
 
     def replace(
         self, args: tuple[Any, ...], kwargs: dict[str, Any], request: Any
     ) -> tuple[tuple[Any, ...], dict[str, Any]]:
         """The call's arguments with another request in the place of the first."""
         if self.mode == "arguments":
-            return args[: self.skip], dict(request)
+            return self._filled(args, kwargs, dict(request))
         if len(args) > self.skip:
             return (*args[: self.skip], request, *args[self.skip + 1 :]), kwargs
         return args, {**kwargs, str(self._name): request}
+
+    def _filled(
+        self, args: tuple[Any, ...], kwargs: dict[str, Any], request: dict[str, Any]
+    ) -> tuple[tuple[Any, ...], dict[str, Any]]:
+        bound = self.bind(args, kwargs)
+        if bound is None:
+            return args, request
+        own = {name: request.pop(name) for name in self._names[self.skip :] if name in request}
+        bound.arguments.update(own)
+        if self._keywords:
+            bound.arguments[self._keywords] = request
+        return bound.args, bound.kwargs
 
     def bind(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> inspect.BoundArguments | None:
         """Bind the arguments to the signature, as calling would.
@@ -80,9 +95,16 @@ class RequestReader:
             raise SignatureError(str(error)) from None
 
 
+def _keywords(signature: inspect.Signature | None) -> str:
+    """The name of `**kwargs`, "" where the function has none."""
+    found = () if signature is None else signature.parameters.values()
+    return next((each.name for each in found if each.kind is each.VAR_KEYWORD), "")
+
+
 def _signature(fn: Callable[..., Any]) -> inspect.Signature | None:
     try:
-        return inspect.signature(fn)
+        # what is called is the outermost wrapper: one that supplies an argument has another signature than its inside
+        return inspect.signature(fn, follow_wrapped=False)
     except (TypeError, ValueError):  # some built-in callables have none
         return None
 
@@ -91,8 +113,11 @@ def check_callable(fn: object) -> None:
     """Refuse what a guard cannot wrap.
 
     Raises:
-        ConfigurationError: no callable, or a generator function.
+        ConfigurationError: no callable, a generator function, or a function that is guarded already.
     """
+    if hasattr(fn, "undecorated") and hasattr(fn, "guard"):
+        mend = "is guarded already, and would answer with a decision; use its .undecorated, or unwrap() its decision"
+        raise ConfigurationError.of("fn", fn, mend)
     if isinstance(fn, type) or not callable(fn):
         raise ConfigurationError.of(
             "fn", fn, "must be a function, a method or another callable, not a class or a value"
@@ -102,6 +127,25 @@ def check_callable(fn: object) -> None:
         if inspect.isgeneratorfunction(each) or inspect.isasyncgenfunction(each):
             mend = "must return its answer; a generator yields many: collect them, or guard the call that makes one answer"
             raise ConfigurationError.of("fn", fn, mend)
+
+
+def check_request(fn: Callable[..., Any], mode: Mode, skip: int) -> None:
+    """Refuse a function that has no place for a request.
+
+    Raises:
+        ConfigurationError: it takes no argument, or its arguments are keyword-only and the request is to be the first.
+    """
+    signature = _signature(fn)
+    if signature is None or mode == "arguments":
+        return
+    places = list(signature.parameters.values())[skip:]
+    if not places:
+        raise ConfigurationError.of("fn", fn, "must take the request as its first argument")
+    if places[0].kind in {places[0].KEYWORD_ONLY, places[0].VAR_KEYWORD}:
+        mend = (
+            'takes keyword arguments only: say request="arguments", and all of them together are the request'
+        )
+        raise ConfigurationError.of("request", mode, mend)
 
 
 def is_coroutine_function(fn: object) -> bool:

@@ -39,6 +39,7 @@ class Rows:
         routes: (n,) works, degraded, needs review, or pending.
         served: (n,) which candidate answered, -1 for nobody.
         place: (n,) the row's place among that candidate's rows.
+        withheld: (n,) which candidate gave the first answer, -1 for none; with its place, `withheld_place`.
         past: (n,) index into `pasts`.
         pasts: each different past once.
     """
@@ -49,6 +50,8 @@ class Rows:
         self.place: Positions = np.zeros(n, dtype=np.int64)
         self.past: Positions = np.zeros(n, dtype=np.int32)
         self.pasts: list[Past] = [Past()]
+        self.withheld: Positions = np.full(n, NOBODY, dtype=np.int16)
+        self.withheld_place: Positions = np.zeros(n, dtype=np.int64)
         self._policy = policy
         self._next: dict[tuple[int, int], tuple[int, tuple[Finding, ...]]] = {}
 
@@ -77,6 +80,20 @@ class Rows:
             said = attributed(findings, candidate, served=action <= Action.degraded)
             self.routes[members] = _ROUTE_OF[action]
             self.past[members] = self._after(past, said)
+
+    def answered(self, rows: Positions, position: int) -> None:
+        """Note who answered; the first answer that is not given to the caller is the one a reviewer sees."""
+        self.served[rows] = position
+        self.place[rows] = np.arange(len(rows))
+        new = self.withheld[rows] == NOBODY
+        self.withheld[rows[new]] = position
+        self.withheld_place[rows[new]] = self.place[rows[new]]
+
+    def reopen(self, rows: Positions, position: int) -> None:
+        """Take back what a candidate that failed midway has settled by its answers."""
+        mine = rows[self.served[rows] == position]
+        self.routes[mine] = PENDING
+        self.served[mine] = NOBODY
 
     def add(self, rows: Positions, finding: Finding) -> None:
         """Note something more about rows that are already routed."""

@@ -2,59 +2,34 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Generator, Mapping
+from collections.abc import Generator, Mapping
 from functools import partial
 from typing import Any
 
 import numpy as np
 
 from .._calls import Effect, Failure, Outcome, Run, attempts
-from .._contract import UNCHANGED, Contract, TableVerdict, is_table, length_of, record_at, rows_of
-from .._guard_ports import ReviewItem, make_json
-from .._routing import caveats
-from .._types import CaveatCode, Details, Finding, Route
-from ._decisions import ROUTES, Answers, Decisions, row_id
-from ._engine import IDS, Candidate, Engine
+from .._contract import UNCHANGED, Contract, TableVerdict, Verdict, is_table, length_of, rows_of
+from .._types import CaveatCode, Finding, Violation
+from ._decisions import Answers, Decisions
+from ._engine import Candidate, Engine
 from ._findings import (
+    GRACE,
+    TOO_LATE,
     attempted,
     broken,
     clauses,
     drifted,
     failed,
     fields,
+    no_answer,
     own_fault,
-    store,
     switched_off,
-    unawaited,
 )
-from ._outputs import findings_by_place, measure, wrong_length
+from ._outputs import findings_by_place, joined, measure, wrong_length
 from ._request import RequestReader, SignatureError
-from ._rows import REVIEW, Positions, Rows, grouped
-
-
-class TableTrial:
-    """One table on its way down the chain."""
-
-    def __init__(
-        self, engine: Engine, reader: RequestReader, args: tuple[Any, ...], kwargs: dict[str, Any]
-    ) -> None:
-        self.engine = engine
-        self.reader = reader
-        self.args = args
-        self.kwargs = kwargs
-        self.begin = engine.clock.monotonic()
-        self.deadline = engine.deadline(self.begin)
-        self.id = IDS.next()
-        self.table: Any = None
-        self.rows = Rows(0, engine.policy)
-        self.answers: dict[int, Answers] = {}
-        self.failure: Exception | None = None
-        self.about_table: tuple[Finding, ...] = ()
-        self.span: Any = engine.telemetry.start()
-        self.context: Any = engine.telemetry.context(self.span)
-        self.enter: Callable[[], object] | None = None
-        if self.context is not None:
-            self.enter = partial(engine.telemetry.attach, self.context)
+from ._rows import Positions, Rows, grouped
+from ._table_record import TableTrial, record_table, reviews
 
 
 def decide_table(
@@ -69,13 +44,14 @@ def decide_table(
     trial = TableTrial(engine, reader, args, kwargs)
     try:
         trial.table = _table(reader.read(args, kwargs))
+        trial.index = trial.table.index if hasattr(trial.table, "iloc") else None
         trial.rows = Rows(length_of(trial.table), engine.policy)
         yield from _guarded_chain(trial)
-        yield from _reviews(trial)
+        yield from reviews(trial)
     except BaseException as error:
         engine.telemetry.aborted(trial.span, error)
         raise
-    return _record(trial)
+    return record_table(trial)
 
 
 def _table(table: Any) -> Any:
@@ -108,7 +84,21 @@ def _chain(trial: TableTrial) -> Generator[Effect, Any, None]:
             more = more and state == "fallback_only"
             trial.rows.see(pending, (switched_off(state),), candidate, answered=False, more=more)
             continue
+        yield from _contained(trial, candidate, position, pending, more=more)
+
+
+def _contained(
+    trial: TableTrial, candidate: Candidate, position: int, pending: Positions, *, more: bool
+) -> Generator[Effect, Any, None]:
+    """Ask one candidate; a fault of the steps themselves leaves the next candidate its turn."""
+    try:
         yield from _ask(trial, candidate, position, pending, more=more)
+    except SignatureError:
+        raise
+    except Exception as error:
+        trial.failure = trial.failure or error
+        trial.rows.reopen(pending, position)
+        trial.rows.see(trial.rows.pending(), (own_fault(error),), candidate, answered=False, more=more)
 
 
 def _ask(
@@ -120,20 +110,49 @@ def _ask(
     notes = {} if verdict is None else verdict.rows
     good = np.arange(len(asked)) if verdict is None else np.flatnonzero(verdict.ok)
     if len(good) < len(asked):
-        bad = {at: (broken(note.violations),) for at, note in notes.items() if note.violations}
+        bad = _broken(notes)
         for findings, places in grouped(bad):
             trial.rows.see(asked[places], findings, candidate, answered=False, more=more)
     if not len(good):
         return
     rows = asked[good]
     outcome = yield from _call(trial, candidate, position, _sub_table(verdict, table, good))
-    if isinstance(outcome, Failure):
-        trial.rows.see(rows, (failed(outcome),), candidate, answered=False, more=more)
-        return
     drift = {
         int(np.searchsorted(good, at)): drifted(note) for at, note in notes.items() if not note.violations
     }
-    _answered(trial, candidate, position, rows, outcome.value, drift, more=more)
+    if isinstance(outcome, Failure):
+        _unanswered(trial, candidate, rows, failed(outcome), drift, more=more)
+    else:
+        _answered(trial, candidate, position, rows, outcome.value, drift, more=more)
+
+
+def _broken(notes: Mapping[int, Verdict]) -> dict[int, tuple[Finding, ...]]:
+    """The `contract` findings by place; rows that break the same clauses share theirs."""
+    shared: dict[tuple[Violation, ...], tuple[Finding, ...]] = {}
+    found = {}
+    for at, note in notes.items():
+        if note.violations:
+            if note.violations not in shared:
+                shared[note.violations] = (broken(note.violations),)
+            found[at] = shared[note.violations]
+    return found
+
+
+def _unanswered(
+    trial: TableTrial,
+    candidate: Candidate,
+    rows: Positions,
+    finding: Finding,
+    drift: Mapping[int, tuple[Finding, ...]],
+    *,
+    more: bool,
+) -> None:
+    """Route rows that were sent and got no answer, with what was seen of each before."""
+    for findings, places in grouped(joined({}, drift, (finding,))):
+        trial.rows.see(rows[places], findings, candidate, answered=False, more=more)
+    rest = np.delete(rows, list(drift))
+    if len(rest):
+        trial.rows.see(rest, (finding,), candidate, answered=False, more=more)
 
 
 def _sub_table(verdict: TableVerdict | None, table: Any, good: Positions) -> Any:
@@ -171,7 +190,7 @@ def _call(
     controller = engine.controller if candidate.primary else None
     outcome = yield from attempts(run, controller, partial(_attempted, trial, candidate))
     if not candidate.primary:
-        candidate.latency.record(outcome.seconds)
+        candidate.latency.learn(outcome)
     return outcome
 
 
@@ -194,92 +213,21 @@ def _answered(
     more: bool,
 ) -> None:
     """Measure and route the rows this candidate answered."""
-    problem = unawaited(values) or wrong_length(values, len(rows))
+    problem = no_answer(values) or wrong_length(values, len(rows))
     if problem is not None:
-        trial.rows.see(rows, (problem,), candidate, answered=False, more=more)
+        _unanswered(trial, candidate, rows, problem, drift, more=more)
         return
+    if candidate.primary:
+        trial.failure = None  # an attempt before this one may have failed
     measured = measure(candidate, trial.rows, rows, values)
     trial.answers[position] = Answers(candidate.name, values, measured)
-    trial.rows.served[rows] = position
-    trial.rows.place[rows] = np.arange(len(rows))
-    own = () if candidate.finding is None else (candidate.finding,)
+    trial.rows.answered(rows, position)
+    own: tuple[Finding, ...] = () if candidate.finding is None else (candidate.finding,)
+    if trial.deadline is not None and trial.deadline.left() < -GRACE:
+        own += (TOO_LATE,)
     seen = findings_by_place(candidate, measured, values, drift, own)
     for findings, places in grouped(seen):
         trial.rows.see(rows[places], findings, candidate, answered=True, more=more)
     rest = np.delete(rows, list(seen))
     if len(rest):
         trial.rows.see(rest, own, candidate, answered=True, more=more)
-
-
-def _reviews(trial: TableTrial) -> Generator[Effect, Any, None]:
-    """Commit one review item per row that a person must decide, all in one transaction."""
-    rows = np.flatnonzero(trial.rows.routes == REVIEW)
-    if not len(rows):
-        return
-    items = [] if trial.engine.config.review is None else [_item(trial, row) for row in rows.tolist()]
-    problem = yield from store(trial.engine, items, trial.deadline)
-    if problem is not None:
-        trial.rows.add(rows, problem)
-
-
-def _item(trial: TableTrial, row: int) -> ReviewItem:
-    engine, rows = trial.engine, trial.rows
-    answers, place = trial.answers.get(int(rows.served[row])), int(rows.place[row])
-    measured = None if answers is None else answers.measure(place)
-    reasons = caveats(rows.pasts[int(rows.past[row])].findings)
-    return ReviewItem(
-        id=row_id(trial.id, row),
-        guard_name=engine.name,
-        created=engine.clock.time(),
-        model_version=engine.model_version,
-        caveats=tuple(reason.to_dict() for reason in reasons),
-        served_by="" if answers is None else answers.name,
-        request=make_json(record_at(trial.table, row)),
-        withheld=None if answers is None else make_json(answers.value(place)),
-        prediction=None
-        if measured is None or measured.prediction is None
-        else make_json(measured.prediction),
-    )
-
-
-def _record(trial: TableTrial) -> Decisions[Any]:
-    engine = trial.engine
-    elapsed = engine.clock.monotonic() - trial.begin
-    common = Details(
-        id=trial.id,
-        guard_name=engine.name,
-        model_version=engine.model_version,
-        elapsed=elapsed,
-        failure=trial.failure,
-    )
-    index = trial.table.index if hasattr(trial.table, "iloc") else None
-    decisions: Decisions[Any] = Decisions(
-        trial.rows, trial.answers, common, index, caveats(trial.about_table)
-    )
-    for each, number in decisions.counts().items():
-        engine.count(each, number)
-    engine.telemetry.table_decided(
-        trial.span,
-        counts=_counts(trial.rows),
-        rows=len(trial.rows),
-        elapsed=elapsed,
-        decision_id=trial.id,
-        context=trial.context,
-        **engine.about,
-    )
-    if engine.config.observers:
-        for decision in decisions:
-            engine.tell(decision)
-    return decisions
-
-
-def _counts(rows: Rows) -> dict[tuple[Route, tuple[CaveatCode, ...]], int]:
-    """Rows per route and codes, the codes in table order."""
-    counts: dict[tuple[Route, tuple[CaveatCode, ...]], int] = {}
-    pairs, numbers = np.unique(rows.past * len(ROUTES) + rows.routes, return_counts=True)
-    for pair, number in zip(pairs.tolist(), numbers.tolist(), strict=True):
-        past, route = divmod(pair, len(ROUTES))
-        codes = tuple(code for code in CaveatCode if code in rows.pasts[past].codes)
-        key = (ROUTES[route], codes)
-        counts[key] = counts.get(key, 0) + number
-    return counts

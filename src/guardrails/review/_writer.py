@@ -73,7 +73,7 @@ class Writer:
         with self._changed:
             if self.closed:
                 return False
-            if self._items + len(submitted.items) > self._max_waiting:
+            if self._items and self._items + len(submitted.items) > self._max_waiting:
                 raise ReviewStoreError(
                     f"review queue {self.database.path!r}: more than {self._max_waiting} items wait for their "
                     "commit; look at the disk, or raise max_waiting="

@@ -27,6 +27,7 @@ class VirtualClock:
 
     A function under guard that calls `clock.sleep(60)` hangs for a minute of virtual time: its caller's deadline
     passes first, at once in real time, and the sleeper wakes when the test advances the clock that far.
+    It speaks for threads; an event loop keeps its own time, so give an `async def` under test a small real budget.
 
     Args:
         monotonic: where `monotonic()` starts, in seconds.
