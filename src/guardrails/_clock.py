@@ -108,7 +108,8 @@ def deadline(seconds: float, *, clock: Clock = SYSTEM_CLOCK) -> Iterator[Deadlin
     Raises:
         ConfigurationError: `seconds` is negative or not finite.
     """
-    if not isinstance(seconds, int | float) or not 0 <= seconds < float("inf"):
+    given: object = seconds
+    if not isinstance(given, int | float) or not 0 <= given < float("inf"):
         raise ConfigurationError.of("seconds", seconds, "must be finite and not negative")
     inner = earlier(Deadline(clock.monotonic() + seconds, clock))
     token = CURRENT.set(inner)

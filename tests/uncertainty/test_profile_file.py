@@ -193,7 +193,7 @@ def test_profiles_are_values(profile):
     """Frozen, comparable, hashable, and they survive being sent to a worker."""
     with pytest.raises(dataclasses.FrozenInstanceError):
         profile.name = "other"
-    copy = pickle.loads(pickle.dumps(profile))  # noqa: S301 - our own bytes
+    copy = pickle.loads(pickle.dumps(profile))
     assert copy == profile
     assert hash(copy) == hash(profile)
 

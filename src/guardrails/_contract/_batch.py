@@ -1,0 +1,58 @@
+"""The clauses that need many rows: judged on the rows of a table that hold, and never a verdict on one of them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from guardrails._types import Violation
+
+from ._options import all_clauses
+from ._pandera import forced_on
+from ._plan import Clause, How, Plan
+from ._records import is_frame
+from ._tables import typed_frame
+
+
+def batch_clauses(plan: Plan) -> tuple[Clause, ...]:
+    """The clauses of a plan that need many rows."""
+    return tuple(clause for clause in all_clauses(plan) if clause.how is How.batch)
+
+
+def broken_batch(
+    table: Any, ok: NDArray[np.bool_], plan: Plan, schema: Any, order: Sequence[Any]
+) -> tuple[Violation, ...]:
+    """The clauses over many rows that do not hold on the rows that are `ok`."""
+    clauses = batch_clauses(plan)
+    positions = np.flatnonzero(ok)
+    if not clauses or not len(positions):
+        return ()
+    with forced_on():
+        typed = typed_frame(table, plan, order, positions)
+        index = table.iloc[positions].index if is_frame(table) else None
+        return tuple(c.violation for c in clauses if not _holds(c, typed, index, schema))
+
+
+def _holds(clause: Clause, typed: Any, index: Any, schema: Any) -> bool:
+    try:
+        if clause.check is not None:
+            field = clause.violation.field
+            return bool(clause.check(typed, field or None).check_passed)
+        return _own_holds(clause, typed, index, schema)
+    except Exception:
+        return False
+
+
+def _own_holds(clause: Clause, typed: Any, index: Any, schema: Any) -> bool:
+    """A clause of the schema itself: order of columns, index, values that occur once."""
+    kind, field = clause.violation.kind, clause.violation.field
+    if kind == "order":
+        declared = [key for key in schema.columns if key in typed.columns]
+        return [key for key in typed.columns if key in schema.columns] == declared
+    if kind == "index":
+        return index is None or schema.index.validate(typed.set_index(index)) is not None
+    names = [field] if field else clause.names
+    return not typed.duplicated([name for name in names if name in typed.columns]).any()

@@ -1,0 +1,172 @@
+"""Judge a table column by column: masks for what surely holds, the judge for every other cell."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ._judge import Findings, Judge, holds, judge_absence, judge_value
+from ._masks import rowwise, sure_cells
+from ._plan import Clause, Field, How, Plan
+from ._records import is_frame
+from ._source import cell_test
+from ._tables import Positions, cells_of, plain_rows, records_at, typed_frame
+from ._verdict import HOLDS, Verdict
+
+FEW: Final = 500  # rows of a DataFrame; below, judging them one by one is faster
+FEW_OF_ARRAY: Final = 50
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """What one field adds to the verdicts: the same for every row, and more by position."""
+
+    everywhere: Findings = field(default_factory=Findings)
+    rows: Mapping[int, Findings] = field(default_factory=dict)
+
+
+class Columns:
+    """Judges tables against a plan.
+
+    A mask is `True` only where the judge would find nothing, so a row's verdict is the judge's in every case.
+    """
+
+    __slots__ = ("_fields", "_judge", "_order", "_plan")
+
+    def __init__(self, plan: Plan, judge: Judge, order: Sequence[Any]) -> None:
+        self._plan = plan
+        self._judge = judge
+        self._order = order
+        self._fields = [(declared, cell_test(declared)) for declared in plan.fields]
+
+    @staticmethod
+    def can_judge(plan: Plan) -> bool:
+        """Whether the fields of the plan are the columns of a table."""
+        return not (plan.parsers or any(declared.matches is not None for declared in plan.fields))
+
+    def fits(self, table: Any) -> bool:
+        """Whether this table is worth it, and has the columns that its records would have."""
+        if is_frame(table):
+            return len(table) > FEW and bool(table.columns.is_unique)
+        return (
+            isinstance(table, np.ndarray) and len(table) > FEW_OF_ARRAY and table.shape[1] == len(self._order)
+        )
+
+    def judge(self, table: Any) -> tuple[NDArray[np.bool_], dict[int, Verdict]]:
+        """Which rows hold, and the verdicts that are not `HOLDS`, for a table that `fits`."""
+        places = {name: j for j, name in enumerate(table.columns if is_frame(table) else self._order)}
+        unchecked = Findings()
+        unchecked.drifted.extend(self._plan.unchecked)
+        fields = [self._field(declared, test, table, places) for declared, test in self._fields]
+        found = [Found(unchecked), *fields, Found(self._names(places))]
+        ok, rows = _merged(found, len(table))
+        across = [clause for clause in self._plan.across if clause.how is not How.batch]
+        usable = all(declared.present is None or declared.key in places for declared in self._plan.fields)
+        if across and usable and ok.any():
+            self._add_across(across, table, np.flatnonzero(ok), ok, rows)
+        return ok, rows
+
+    def _field(
+        self, declared: Field, test: Callable[[Any], bool], table: Any, places: Mapping[Any, int]
+    ) -> Found:
+        if declared.key not in places:
+            findings = Findings()
+            judge_absence(self._plan, declared, findings)
+            return Found(findings)
+        place = places[declared.key]
+        column = table.iloc[:, place] if is_frame(table) else table[:, place]
+        unsure = np.flatnonzero(~sure_cells(declared, test, column))
+        return Found(rows=_judged(declared, column, unsure))
+
+    def _names(self, places: Mapping[Any, int]) -> Findings:
+        findings = Findings()
+        if self._plan.strict is not None and not self._plan.keys >= places.keys():
+            findings.broken(self._plan.strict)
+        return findings
+
+    def _add_across(
+        self,
+        across: Sequence[Clause],
+        table: Any,
+        positions: Positions,
+        ok: NDArray[np.bool_],
+        rows: dict[int, Verdict],
+    ) -> None:
+        """Judge the clauses across fields on the rows whose fields hold."""
+        broken: dict[int, list[Clause]] = {}
+        typed = typed_frame(table, self._plan, self._order, positions)
+        for clause in across:
+            for i in np.flatnonzero(~self._row_mask(clause, typed, table, positions)):
+                broken.setdefault(int(positions[i]), []).append(clause)
+        for position, clauses in broken.items():
+            findings = Findings()
+            for clause in clauses:
+                findings.broken(clause)
+            rows[position] = _verdict([_as_findings(rows.get(position, HOLDS)), findings])
+            ok[position] = not rows[position].violations
+
+    def _row_mask(self, clause: Clause, typed: Any, table: Any, positions: Positions) -> NDArray[np.bool_]:
+        n = len(positions)
+        if clause.how is How.compiled:
+            return np.fromiter((holds(clause, row) for row in plain_rows(typed)), bool, n)
+        if clause.rowwise:
+            return rowwise(clause, typed, n)
+        records = records_at(table, positions, self._order)
+        return np.fromiter((self._judge.row_holds(clause, dict(record)) for record in records), bool, n)
+
+
+def _judged(declared: Field, column: Any, positions: Positions) -> dict[int, Findings]:
+    """What the judge finds in some cells of one column; equal cells share their findings."""
+    found: dict[int, Findings] = {}
+    known: dict[Any, Findings] = {}
+    uniform = type(column.dtype).__name__ not in {
+        "ObjectDType",
+        "CategoricalDtype",
+    }  # they hold equal cells of two types
+    for position, value in zip(positions.tolist(), cells_of(column, positions), strict=True):
+        findings = known.get(value) if uniform else None
+        if findings is None:
+            findings = Findings()
+            judge_value(declared, value, findings)
+            if uniform:
+                known[value] = findings
+        if findings.violations or findings.drifted:
+            found[position] = findings
+    return found
+
+
+def _merged(found: Sequence[Found], n: int) -> tuple[NDArray[np.bool_], dict[int, Verdict]]:
+    """One verdict per row, its findings in schema order; rows with the same findings share it."""
+    common = _verdict(part.everywhere for part in found)
+    rows = {} if common is HOLDS else dict.fromkeys(range(n), common)
+    ok = np.full(n, not common.violations)
+    told = [part for part in found if part.rows or not part.everywhere.empty]
+    known: dict[tuple[int, ...], Verdict] = {}
+    for position in sorted({position for part in told for position in part.rows}):
+        parts = [part.rows.get(position, part.everywhere) for part in told]
+        key = tuple(map(id, parts))
+        verdict = known.get(key)
+        if verdict is None:
+            verdict = known[key] = _verdict(parts)
+        rows[position] = verdict
+        ok[position] = not verdict.violations
+    return ok, dict(sorted(rows.items())) if known and common is not HOLDS else rows
+
+
+def _verdict(parts: Iterable[Findings]) -> Verdict:
+    merged = Findings()
+    for part in parts:
+        merged.violations += part.violations
+        merged.drifted += part.drifted
+    return merged.verdict()
+
+
+def _as_findings(verdict: Verdict) -> Findings:
+    findings = Findings()
+    findings.violations += verdict.violations
+    findings.drifted += verdict.drifted
+    return findings

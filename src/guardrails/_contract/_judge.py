@@ -1,0 +1,290 @@
+"""Judge one record against a plan, clause by clause: the form that explains, and the meaning of the fast one."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any
+
+from guardrails._types import Violation
+
+from ._cells import State, is_null
+from ._plan import Clause, Field, How, Kind, Plan
+from ._records import AMBIGUOUS
+from ._verdict import HOLDS, UNCHANGED, Verdict
+
+
+class UnknownError(Exception):
+    """The compiled form does not know; pandera judges the record."""
+
+
+class Findings:
+    """What was found about one record, in schema order."""
+
+    __slots__ = ("drifted", "violations")
+
+    def __init__(self) -> None:
+        self.violations: list[Violation] = []
+        self.drifted: list[Violation] = []
+
+    @property
+    def empty(self) -> bool:
+        """Whether there is nothing to say."""
+        return not self.violations and not self.drifted
+
+    def broken(self, clause: Clause) -> None:
+        """Note a broken clause, as its severity says."""
+        (self.drifted if clause.caveat else self.violations).append(clause.violation)
+
+    def verdict(self, request: Any = UNCHANGED) -> Verdict:
+        """The verdict; `HOLDS` itself where nothing was found and nothing changed."""
+        if self.empty and request is UNCHANGED:
+            return HOLDS
+        return Verdict(tuple(self.violations), tuple(self.drifted), UNCHANGED if self.violations else request)
+
+
+class Absent:
+    """Stands for the value of a field that cannot be used, since it is of the wrong kind."""
+
+
+ABSENT = Absent()
+
+
+class Row:
+    """The row that a check across fields sees: what users ask of a pandas row, without pandas.
+
+    Whatever else is asked raises, and the check is given the pandas row.
+    """
+
+    __slots__ = ("_values",)
+
+    def __init__(self, values: dict[Any, Any]) -> None:
+        self._values = values
+
+    def __getitem__(self, key: Any) -> Any:
+        return self._values[key]
+
+    def __getattr__(self, name: str) -> Any:
+        if name == "_values" or name not in self._values:
+            raise AttributeError(name)
+        return self._values[name]
+
+    def __contains__(self, key: object) -> bool:
+        return key in self._values
+
+    def __iter__(self) -> Iterator[Any]:
+        return iter(self._values.values())
+
+    def __len__(self) -> int:
+        return len(self._values)
+
+    def get(self, key: Any, default: Any = None) -> Any:
+        """As `Series.get`."""
+        return self._values.get(key, default)
+
+    def as_series(self) -> Any:
+        """The row as pandas has it."""
+        import pandas as pd
+
+        return pd.Series(self._values)
+
+
+def row_holds(function: Callable[[Any], Any], row: Row) -> bool:
+    """A user's check of one row: on the plain row, and where that raises on the row as pandas has it."""
+    try:
+        return bool(function(row))
+    except Exception:
+        return bool(function(row.as_series()))
+
+
+def row_of(values: dict[Any, Any], plan: Plan) -> Row:
+    """The row of values that were read, with NaN or NaT where one is missing, as pandas has it."""
+    missing = {
+        field.key: _missing(field.kind) for field in plan.fields if values.get(field.key, field) is None
+    }
+    return Row({**values, **missing})
+
+
+def _missing(kind: Kind) -> Any:
+    if kind.name in {"datetime", "timedelta"}:
+        import pandas as pd
+
+        return pd.NaT
+    return math.nan
+
+
+def judge_value(field: Field, value: Any, findings: Findings) -> Any:
+    """Judge one field's raw value.
+
+    Returns:
+        The value that was read, None for a missing one, `ABSENT` where it is of the wrong kind.
+    """
+    state, read = _read(field, value)
+    if state is State.wrong:
+        findings.broken(field.dtype)
+        return ABSENT
+    if state is State.null:
+        _judge_null(field, findings)
+        return None
+    if state is State.retyped:
+        findings.drifted.append(Violation(field.name, field.dtype.violation.clause, "retyped"))
+    for clause in field.clauses:
+        if clause.how is not How.batch and not holds(clause, read):
+            findings.broken(clause)
+    return read
+
+
+def _read(field: Field, value: Any) -> tuple[State, Any]:
+    """The value after parsers, reading and the default, in pandera's order."""
+    if value is AMBIGUOUS:
+        return State.wrong, None
+    try:
+        for parser in field.parsers:
+            value = parser.apply(value)
+        state, read = field.read(value)
+    except UnknownError:
+        raise
+    except Exception:
+        return State.wrong, None
+    if state is State.null and field.default is not None:
+        return State.ok, field.default
+    return state, read
+
+
+def _judge_null(field: Field, findings: Findings) -> None:
+    if field.filled is not None:
+        findings.broken(field.filled)
+    for clause in field.clauses:
+        if clause.how is not How.batch and not clause.on_null:
+            findings.broken(clause)
+
+
+def holds(clause: Clause, value: Any) -> bool:
+    """Whether one clause holds; a check that raises does not hold, as in pandera."""
+    try:
+        return clause.holds is None or bool(clause.holds(value))
+    except UnknownError:
+        raise
+    except Exception:
+        return False
+
+
+def judge_absence(plan: Plan, field: Field, findings: Findings) -> Any:
+    """Judge one field that is not there; its default where `add_missing_columns` gives one, else `ABSENT`."""
+    if field.present is None:
+        findings.drifted.append(Violation(field.name, "required=False", "missing"))
+    elif plan.added and (field.default is not None or field.filled is None):
+        return judge_value(field, None, findings)
+    else:
+        findings.broken(field.present)
+    return ABSENT
+
+
+class Judge:
+    """Judges records against one plan.
+
+    Attributes:
+        plan: the schema.
+        transform: whether verdicts carry the record as it was read.
+    """
+
+    __slots__ = ("_kinds", "plan", "transform")
+
+    def __init__(self, plan: Plan, *, transform: bool) -> None:
+        self.plan = plan
+        self.transform = transform
+        self._kinds = {field.key: field.kind for field in plan.fields}
+
+    def judge(self, record: dict[Any, Any]) -> Verdict:
+        """The verdict on one record; under `transform` with the record that was read, a dict."""
+        findings = Findings()
+        findings.drifted.extend(self.plan.unchecked)
+        for parser in self.plan.parsers:
+            try:
+                record = parser.apply(record)
+            except Exception:
+                return Verdict((Violation("", parser.text, "parser"),), tuple(findings.drifted))
+        row = self.row(record, findings)
+        if row is None:
+            return findings.verdict()
+        if self.plan.across and not findings.violations:
+            self._judge_row(row, findings)
+        return findings.verdict(_kept(row, record) if self.transform else UNCHANGED)
+
+    def row(self, record: dict[Any, Any], findings: Findings) -> dict[Any, Any] | None:
+        """Judge every field; the row that was read, or None where a field cannot be used."""
+        row: dict[Any, Any] = {}
+        for field in self.plan.fields:
+            keys = (field.key,) if field.matches is None else tuple(filter(field.matches, record))
+            for key in keys:
+                if key in record:
+                    row[key] = judge_value(field, record[key], findings)
+            if not any(key in record for key in keys):
+                self._judge_absent(field, row, findings)
+        extra = [key for key in record if key not in row]
+        if extra and self.plan.strict is not None:
+            findings.broken(self.plan.strict)
+        if not self.plan.filtered:
+            row.update((key, record[key]) for key in extra)
+        return None if any(value is ABSENT for value in row.values()) else row
+
+    def _judge_absent(self, field: Field, row: dict[Any, Any], findings: Findings) -> None:
+        value = judge_absence(self.plan, field, findings)
+        if value is not ABSENT:
+            row[field.key] = value
+
+    def _judge_row(self, row: dict[Any, Any], findings: Findings) -> None:
+        plain = row_of(row, self.plan)
+        frame = None
+        for clause in self.plan.across:
+            if clause.how is How.pandera and frame is None:
+                frame = self.frame([row])
+            if clause.how is not How.batch and not holds(
+                clause, frame if clause.how is How.pandera else plain
+            ):
+                findings.broken(clause)
+
+    def has_undeclared(self, record: dict[Any, Any]) -> bool:
+        """Whether the record has fields that are not declared."""
+        patterns = [field.matches for field in self.plan.fields if field.matches is not None]
+        extra = record.keys() - self.plan.keys
+        return any(not any(matches(key) for matches in patterns) for key in extra)
+
+    def missing_optional(self, record: dict[Any, Any]) -> tuple[Violation, ...]:
+        """The optional fields that the record does not have."""
+        optional = (f for f in self.plan.fields if f.present is None and f.matches is None)
+        return tuple(Violation(f.name, "required=False", "missing") for f in optional if f.key not in record)
+
+    def row_holds(self, clause: Clause, record: dict[Any, Any]) -> bool:
+        """Whether one of pandera's clauses across fields holds for one record, whose fields hold."""
+        row = self.row(record, Findings())
+        return row is not None and holds(clause, self.frame([row]))
+
+    def frame(self, rows: Sequence[dict[Any, Any]]) -> Any:
+        """Rows that were read, as a frame of the declared dtypes: what pandera is asked about."""
+        import pandas as pd
+
+        keys = dict.fromkeys(key for row in rows for key in row)
+        return pd.DataFrame(
+            {key: typed_column([row.get(key) for row in rows], self._kinds.get(key)) for key in keys}
+        )
+
+
+def _kept(row: dict[Any, Any], record: dict[Any, Any]) -> dict[Any, Any]:
+    """The row for the caller: what is missing stays as it was sent."""
+    return {
+        key: record.get(key) if value is None and is_null(record.get(key)) else value
+        for key, value in row.items()
+    }
+
+
+def typed_column(values: list[Any], kind: Kind | None) -> Any:
+    """A column of the declared dtype, or of what pandas infers where that dtype cannot hold the values."""
+    import pandas as pd
+
+    if kind is None or kind.column is None:
+        return pd.Series(values)
+    try:
+        return pd.Series(values, dtype=kind.column)
+    except (TypeError, ValueError):
+        return pd.Series(values)

@@ -1,0 +1,120 @@
+"""The output check: the same machinery on what the model returns."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from guardrails._errors import ConfigurationError
+from guardrails._types import Violation
+
+from ._contract import Contract
+from ._fingerprint import fingerprint_of
+from ._pandera import schema_of
+from ._records import as_dict, is_frame, record_at
+
+_Violations = tuple[Violation, ...]
+
+
+class OutputCheck:
+    """What an answer must satisfy.
+
+    Attributes:
+        fingerprint: 16 hexadecimal digits of what it means, equal in every process.
+    """
+
+    __slots__ = ("_judge", "fingerprint")
+
+    def __init__(self, judge: Callable[[Any], _Violations], fingerprint: str) -> None:
+        self._judge = judge
+        self.fingerprint = fingerprint
+
+    def check(self, answer: object) -> _Violations:
+        """The clauses one answer breaks; never raises an `Exception`."""
+        try:
+            return self._judge(answer)
+        except Exception:
+            return (_UNREADABLE,)
+
+    def check_table(self, answers: Any, n: int) -> Mapping[int, _Violations]:
+        """The clauses each of `n` answers breaks, by position; rows that break none are left out.
+
+        Args:
+            answers: one answer per row: a sequence, an array whose first axis is the rows, or a DataFrame.
+            n: the number of rows asked about; with another number of answers every row breaks.
+        """
+        try:
+            if len(answers) != n:
+                return dict.fromkeys(range(n), (Violation("", f"one answer per row, {n} in all", "shape"),))
+            items = [record_at(answers, i) for i in range(n)] if is_frame(answers) else list(answers)
+        except Exception:
+            return dict.fromkeys(range(n), (_UNREADABLE,))
+        found = ((i, self.check(item)) for i, item in enumerate(items))
+        return {i: violations for i, violations in found if violations}
+
+
+_UNREADABLE = Violation("", "an answer that the output check can read", "type")
+
+
+def output_of(value: object, parameter: str = "output") -> OutputCheck | None:
+    """What a guard was given as an output check.
+
+    Args:
+        value: None, a callable `answer -> bool`, or a pandera schema, model or `Contract` that is applied to the answer:
+            by field where the answer is a record, by position where it is an array or a sequence, and to each element
+            where one column is declared.
+        parameter: the parameter's name, for errors.
+
+    Raises:
+        ConfigurationError: it is none of these, or an `async def`.
+    """
+    if value is None or isinstance(value, OutputCheck):
+        return value
+    if isinstance(value, Contract):
+        return _by_contract(value)
+    if callable(value) and not isinstance(value, type) and not hasattr(value, "columns"):
+        if inspect.iscoroutinefunction(value):
+            raise ConfigurationError.of(parameter, value, "must be a plain function of the answer, not async")
+        return _by_callable(value)
+    schema_of(value, parameter)
+    return _by_contract(Contract(value))
+
+
+def _by_callable(function: Callable[[Any], Any]) -> OutputCheck:
+    broken = (Violation("", getattr(function, "__name__", type(function).__name__), "custom"),)
+
+    def judge(answer: Any) -> _Violations:
+        try:
+            return () if function(answer) else broken
+        except Exception:
+            return broken
+
+    return OutputCheck(judge, fingerprint_of("callable", function))
+
+
+def _by_contract(contract: Contract) -> OutputCheck:
+    def judge(answer: Any) -> _Violations:
+        found = (contract.check(record).violations for record in _as_records(answer, contract.fields))
+        return tuple(dict.fromkeys(violation for violations in found for violation in violations))
+
+    return OutputCheck(judge, fingerprint_of("contract", contract.fingerprint))
+
+
+def _as_records(answer: Any, fields: Sequence[str]) -> list[dict[Any, Any]]:
+    """The records that an answer stands for: one, or one per element where a single field is declared."""
+    if isinstance(answer, np.ndarray):
+        values = list(answer.reshape(-1)) if answer.ndim <= 1 or answer.shape[0] == 1 else None
+    elif isinstance(answer, list) or (isinstance(answer, tuple) and not hasattr(answer, "_fields")):
+        values = list(answer)
+    elif np.isscalar(answer) or answer is None:
+        values = [answer]
+    else:
+        return [as_dict(answer)]
+    if values is None or (len(fields) != 1 and len(values) != len(fields)):
+        raise TypeError("one value per declared field")
+    if len(fields) == 1:
+        return [{fields[0]: value} for value in values]
+    return [dict(zip(fields, values, strict=True))]
