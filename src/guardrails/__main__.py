@@ -1,4 +1,4 @@
-"""The commands: `python -m guardrails demo` and `python -m guardrails doctor`."""
+"""The commands: `python -m guardrails demo`, `doctor` and `contract draft`."""
 
 from __future__ import annotations
 
@@ -8,12 +8,18 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
+from ._contract._draft_file import add_parser
+
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run a command and return its exit code: 0 good, 1 a finding, 2 a mistake in the arguments."""
     given = _parser().parse_args(arguments)
     if given.command == "doctor":
         return _doctor()
+    if given.command == "contract":
+        from ._contract._draft_file import run
+
+        return run(given)
     return _demo(given.out, given.requests, given.seed)
 
 
@@ -37,6 +43,7 @@ def _parser() -> argparse.ArgumentParser:
     )
     about = "look for a second package called guardrails in this environment, and print versions"
     commands.add_parser("doctor", help=about, description=about)
+    add_parser(commands)
     return parser
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
 from itertools import islice
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
@@ -23,6 +23,9 @@ from ._pandera import record_violations, reporting, schema_of, warned
 from ._rebuild import rebuilt, rebuilt_table
 from ._records import ACCEPTED, UnreadableError, as_dict, is_frame, length_of, records_of
 from ._verdict import HOLDS, UNCHANGED, TableVerdict, Verdict
+
+if TYPE_CHECKING:
+    from ._draft import Draft
 
 Semantics = Literal["record", "pandera"]
 Uncompiled = Literal["pandera", "caveat", "error"]
@@ -127,6 +130,23 @@ class Contract:
     def __setstate__(self, state: tuple[Any, ...]) -> None:
         self._schema, self._options, self._order, settled = state
         self._build((), settled)
+
+    @staticmethod
+    def infer(frame: Any, *, name: str = "Request", room: float = 0.1, categories: int = 20) -> Draft:
+        """Draft a contract from a table of data, as Python source to read and change.
+
+        Args:
+            frame: a pandas DataFrame; each of its rows keeps the draft.
+            name: of the pandera model.
+            room: share of a number's span by which its bounds are widened.
+            categories: the most distinct values a column may have to be drafted as a list of labels.
+
+        Raises:
+            ConfigurationError: the table has no rows, or an argument cannot work.
+        """
+        from ._draft import draft
+
+        return draft(frame, name=name, room=room, categories=categories)
 
     def check(self, request: object) -> Verdict:
         """The verdict on one record.
