@@ -198,6 +198,9 @@ class Policy:
     `"works"` keeps the caveat on the decision but lets it be `Works`; `"degraded"` answers with the caveat;
     `"fallback"` asks the next fallback, else a person; `"review"` asks a person at once.
 
+    `novelty` names the share of false alarms at which an input is `novel`; the guard's profile must have been calibrated
+    for it. None takes the profile's.
+
     Raises:
         ConfigurationError: a row cannot be changed to that, such as a `deadline` that `works`.
     """
@@ -217,8 +220,15 @@ class Policy:
     fallback: Literal["degraded", "review"] = "degraded"
     uncalibrated: Waivable = "degraded"
     switched_off: Blocking = "fallback"
+    novelty: float | None = None
 
     def __post_init__(self) -> None:
+        bound: object = self.novelty
+        if bound is not None and (
+            isinstance(bound, bool) or not isinstance(bound, float) or not 0 < bound < 1
+        ):
+            mend = "must lie between 0 and 1, or be None for the profile's own bound"
+            raise ConfigurationError.of("Policy(novelty=)", bound, mend)
         for row in TABLE:
             name = getattr(self, row.code, row.action.name)
             if name not in [a.name for a in row.allowed]:

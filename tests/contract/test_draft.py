@@ -249,6 +249,16 @@ def test_an_integer_seen_once_makes_a_count():
     assert ends(drafted, "count") == (0, 8)
 
 
+@pytest.mark.parametrize(
+    "values", [[1, 2, 3] * 2, ["a", "b", "c"] * 2, pd.Categorical(["a", "b", "b"], ["a", "b", "c"])]
+)
+def test_as_many_categories_as_were_asked_for_are_listed_and_no_more(values):
+    """Three labels are listed with `categories=3`, none with 2."""
+    frame = pd.DataFrame({"x": values})
+    assert len(dict(isins(draft(frame, categories=3)))["x"]) == 3
+    assert not dict(isins(draft(frame, categories=2)))
+
+
 def test_integers_beyond_what_a_float_holds_stay_exact():
     """Bounds are not taken through floats."""
     assert ends(draft(pd.DataFrame({"x": [2**53 + 1, 2**53 + 3]}), room=0)) == (2**53 + 1, 2**53 + 3)
@@ -322,6 +332,9 @@ PARIS = dt.datetime(2024, 5, 1, tzinfo=dt.timezone(dt.timedelta(hours=2)))
             "pd.DatetimeTZDtype",
         ),
         (pd.Series([PARIS, PARIS.replace(tzinfo=None)], dtype=object), "object"),
+        (pd.Series([pd.Timestamp(1, tz="UTC")] * 2, dtype=object), "pd.DatetimeTZDtype"),
+        (pd.Series(["2024-01-01T10:00Z", "2024-01-01T10:00"], dtype=object), "str"),
+        (pd.Series(list(np.array([1, 2], dtype="m8[s]")), dtype=object), "pd.Timedelta"),
         (pd.Series([dt.date(2024, 1, 1), dt.date(9999, 1, 1)], dtype=object), "object"),
         (pd.Series([pd.NaT, pd.NaT], dtype="timedelta64[ns]"), "pd.Timedelta"),
         (pd.Series([dt.timedelta(0), dt.timedelta(days=200_000)], dtype=object), "object"),
@@ -408,6 +421,14 @@ def test_a_newer_timestamp_keeps_the_contract_and_an_ancient_one_does_not():
         value = ancient if name == "text" else pd.Timestamp(ancient)
         assert [v.field for v in contract.check(later | {name: value}).violations] == [name]
     assert [v.kind for v in contract.check(later | {"text": "soon"}).violations] == ["dtype"]
+
+
+def test_a_zone_is_kept_and_whole_seconds_in_the_data_demand_none():
+    """The zone's name is in the dtype; a request may be more exact than the column was."""
+    stamps = pd.Series(pd.date_range("2024-01-01", periods=3, freq="D", tz="Europe/Paris", unit="s"))
+    drafted = draft(pd.DataFrame({"x": stamps}))
+    assert 'dtype_kwargs={"unit": "us", "tz": "Europe/Paris"}' in drafted.source
+    assert not drafted.contract().check({"x": pd.Timestamp("2024-01-01T00:00:00.000001Z")}).violations
 
 
 def test_freshness_candidates_come_as_a_line_to_pass():

@@ -3,7 +3,14 @@
 import numpy as np
 import pytest
 
+from guardrails._calibration import _looks
 from guardrails._profile import Certificate, Leaf, Profile
+
+
+@pytest.fixture(autouse=True)
+def fresh_count():
+    """Each test counts its calibrations alone."""
+    _looks.forget()
 
 
 def softmax(logits):
@@ -85,6 +92,6 @@ def regressor():
             answered=certificate("max_degraded_error", None) if answered else None,
             works_reason="" if works else "too few rows",
         )
-        return Profile(kind="regressor", name="m", leaf=leaf)
+        return Profile(kind="regressor", name="m", leaf=leaf, score="absolute", ranking="constant")
 
     return profile

@@ -330,12 +330,13 @@ def test_one_row_of_each_group_is_used(draw):
 
 def test_a_served_form_that_is_not_mapies_is_reported(draw):
     """Differences beyond MAPIE's tolerance would be a defect of ours."""
+    from guardrails._calibration._branches import Branches
     from guardrails._calibration._filters import Filtering
     from guardrails._calibration._words import concerns
-    from guardrails._profile import Leaf, Parity
+    from guardrails._profile import Branch, Leaf, Parity
 
     selection = Filtering(None, None, None, None, 0).select(draw(9)[0], np.ones(9, dtype=bool))
-    leaf = Leaf(n=9, quantile=0.5)
+    leaf = Branches(Branch(leaf=Leaf(n=9, quantile=0.5)))
     assert concerns(selection, leaf, Parity(rows=9, differing=2, tolerance=2)) == []
     (concern,) = concerns(selection, leaf, Parity(rows=9, differing=3, tolerance=2))
     assert "3 of 9 calibration rows differ from MAPIE (2 by its tolerance of 1e-8)" in concern
@@ -386,3 +387,17 @@ def test_groups_are_drawn_after_the_filters(traffic):
         **FIXED,
     )
     assert (profile.leaf.n, profile.filtered, profile.grouped) == (1500, 300, 1200)
+
+
+def test_more_calibrations_on_the_same_rows_than_declared_are_exploratory(draw):
+    """Another model or another setting counts; the same calibration again, or other rows, do not."""
+    p, truth = draw(2000)
+    arguments = {"classes": range(3), "max_error": 0.05, **FIXED}
+    first = calibrate_classifier(p, truth, **arguments)
+    assert (first.look, calibrate_classifier(p, truth, **arguments).look) == (1, 1)
+    assert calibrate_classifier(*draw(2000, seed=1), **arguments).look == 1
+    second = calibrate_classifier((p + 0.01) / 1.03, truth, **arguments)
+    assert "exploratory  this was calibration 2 on the same rows, and looks=1" in second.summary()
+    assert "exploratory" not in first.summary()
+    third = calibrate_classifier(p, truth, looks=3, **arguments)
+    assert (third.look, "exploratory" in third.summary()) == (3, False)

@@ -190,10 +190,10 @@ def test_max_error_and_name_have_no_default(rows):
             "truth: must have as many rows as predictions, 39; received '40 rows'",
         ),
         (
-            np.zeros((40, 2)),
+            np.zeros((40, 4)),
             np.zeros(40),
             {},
-            "predictions: must be one number per row, shape (n,); received 'shape (40, 2) of float64'",
+            "predictions: must be one number per row, shape (n,); received 'shape (40, 4) of float64'",
         ),
         (np.full(40, "secret"), np.zeros(40), {}, "predictions: must be one number per row"),
         (np.full(40, None), np.zeros(40), {}, "predictions: must be one number per row"),

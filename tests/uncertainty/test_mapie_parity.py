@@ -1,11 +1,16 @@
 """The served form against MAPIE 1.6, its oracle: equal everywhere but where the difference is listed here, with its reason."""
 
+import warnings
+
 import numpy as np
 import pytest
 from mapie.classification import SplitConformalClassifier
 from mapie.regression import SplitConformalRegressor
+from mapie.risk_control import BinaryClassificationController, FWERFixedSequenceTesting, control_fwer
+from scipy.stats import binom
 
 from guardrails._calibration import calibrate_classifier, calibrate_regressor
+from guardrails._calibration._certify import Promise, certify, first_size, sizes_of
 from guardrails._calibration._mapie import order_statistic, rows_needed
 from guardrails._conformal import Measure, lac_sets, score
 
@@ -170,3 +175,46 @@ def test_fewest_rows(draw):
     assert rows_needed(0.9) == 10
     assert rows_needed(0.95) == 20
     assert calibrate_classifier(p, truth, classes=range(3), max_error=None, name="m").parity.differing == 0
+
+
+def sequence(seed, n=2000):
+    """Scores, errors, and the thresholds of the sequence."""
+    rng = np.random.default_rng(seed)
+    r = rng.random(n)
+    wrong = rng.random(n) < 0.01 + 0.12 * r
+    sizes = sizes_of(np.sort(r))
+    return r, wrong, sizes[sizes >= first_size(n, 0.05, 0.05)]
+
+
+@pytest.mark.parametrize("seed", range(20))
+def test_the_sequence_ends_where_mapies_fixed_sequence_ends(seed):
+    """The same exact p-values through MAPIE's procedure reject the same hypotheses."""
+    r, wrong, sizes = sequence(seed)
+    k = np.cumsum(wrong[np.argsort(r)])[sizes - 1]
+    rejected = control_fwer(binom.cdf(k, sizes, 0.05), 0.05, FWERFixedSequenceTesting(n_starts=1))
+    certificate = certify(r, wrong, Promise("max_error", 0.05, 0.05)).certificate
+    assert (certificate.n if certificate else 0) == (sizes[max(rejected)] if len(rejected) else 0)
+
+
+def test_mapies_controller_accepts_no_more():
+    """Its Hoeffding-Bentkus p-value is valid and never below the exact one: of 20 worlds it certifies a subset of each."""
+    promise, ours, theirs = Promise("max_error", 0.05, 0.05), [], []
+    for seed in range(20):
+        r, wrong, sizes = sequence(seed)
+        controller = BinaryClassificationController(
+            lambda x: np.column_stack([x[:, 0], 1 - x[:, 0]]),
+            "precision",
+            target_level=0.95,
+            confidence_level=0.95,
+            list_predict_params=np.sort(1 - np.sort(r)[sizes - 1])[::-1],
+            fwer_method="fixed_sequence",
+        )
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            controller.calibrate(r[:, None], (~wrong).astype(int))
+        thresholds = controller.valid_predict_params
+        certificate = certify(r, wrong, promise).certificate
+        ours.append(0 if certificate is None else certificate.n)
+        theirs.append(max(((1 - r >= t).sum() for t in thresholds), default=0))
+    assert all(a >= b for a, b in zip(ours, theirs, strict=True))
+    assert sum(ours) > sum(theirs) > 0

@@ -10,10 +10,12 @@ import pandas as pd
 import pytest
 
 from guardrails._conformal import Measure
-from guardrails._types import CaveatCode, Interval
+from guardrails._types import CaveatCode, Finding, Interval
 
 OUTPUT, UNCERTAIN, UNANSWERABLE = CaveatCode.output, CaveatCode.uncertain, CaveatCode.unanswerable
 UNCERTIFIED, UNCALIBRATED = CaveatCode.uncertified, CaveatCode.uncalibrated
+FELL_BACK = CaveatCode.fallback
+FALLBACK = Finding(CaveatCode.fallback, "'rule'")
 FAILED = frozenset({CaveatCode.deadline, CaveatCode.error})
 
 
@@ -116,15 +118,21 @@ def test_other_filters_than_the_calibrated_ones_lose_the_certificate(classifier)
 )
 def test_a_fallback_is_not_certified_for_requests_that_were_selected(classifier, asked):
     """Certified on all rows, it errs more on those the primary gave up: no `Works`, no band."""
-    fallback = Measure(classifier(works=0.1, answered=0.3), primary=False)
-    assert codes(fallback.one([1.0, 0.0, 0.0], frozenset({asked, CaveatCode.error}))) == [UNCERTIFIED]
+    fallback = Measure(classifier(works=0.1, answered=0.3), fallback=FALLBACK)
+    assert codes(fallback.one([1.0, 0.0, 0.0], frozenset({asked, CaveatCode.error}))) == [
+        FELL_BACK,
+        UNCERTIFIED,
+    ]
 
 
 def test_a_fallback_keeps_its_certificate_after_a_failure(classifier):
     """A failure says nothing of the request."""
-    fallback = Measure(classifier(works=0.1, answered=0.3), primary=False)
-    assert codes(fallback.one([1.0, 0.0, 0.0], FAILED)) == []
-    assert codes(fallback.one([0.8, 0.2, 0.0], FAILED)) == [UNCERTAIN]
+    fallback = Measure(classifier(works=0.1, answered=0.3), fallback=FALLBACK)
+    sure, unsure = (fallback.one(p, FAILED) for p in ([1.0, 0.0, 0.0], [0.8, 0.2, 0.0]))
+    assert (codes(sure), codes(unsure)) == ([FELL_BACK], [FELL_BACK, UNCERTAIN])
+    assert {measured.findings[0].lost for measured in (sure, unsure)} == {""}
+    assert codes(fallback.one([0.4, 0.3, 0.3], FAILED)) == [FELL_BACK, UNANSWERABLE]
+    assert fallback.one([0.4, 0.3, 0.3], FAILED).findings[0].lost is None
 
 
 def test_the_primary_is_not_asked_for_a_reason(classifier):
@@ -382,7 +390,7 @@ def test_results_kept_for_reuse_are_bounded(classifier):
     for p in rng.dirichlet(np.full(16, 0.3), size=6000):
         expected = {c for c in classes if 1 - p[c] / measure_sum(p) <= 0.99} | {int(p.argmax())}
         assert measure.one(p).prediction_set == expected
-    assert len(measure._zones.known) <= 4096
+    assert len(measure._all.zones[0].known) <= 4096
 
 
 def measure_sum(p):

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from guardrails._calibration._certify import Promise, certify
-from guardrails._calibration._leaf import classifier_leaf
+from guardrails._calibration._leaf import Rows, leaf_of
 from guardrails._calibration._mapie import order_statistic
 from guardrails._calibration._terms import Terms
 
@@ -44,7 +44,7 @@ def test_both_certificates_hold_together(draws):
         rng = np.random.default_rng(seed)
         r = rng.random(1000)
         wrong = rng.random(1000) < np.where(r < 0.5, 0.05, 0.35)
-        leaf = classifier_leaf(r, wrong, r, 0.5, terms)
+        leaf = leaf_of(Rows(r, wrong, r, every=1.0), terms, 0.5)
         broken += any(region_risk(c) > c.target + 1e-12 for c in (leaf.works, leaf.answered) if c is not None)
     assert broken / draws <= limit(0.1, draws)
 

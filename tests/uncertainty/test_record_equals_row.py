@@ -12,9 +12,10 @@ from hypothesis.extra import numpy as hnp
 
 from guardrails._conformal import Measure
 from guardrails._profile import Certificate, Leaf, Profile
-from guardrails._types import CaveatCode
+from guardrails._types import CaveatCode, Finding
 
 CLASSES = ("a", "b", "c")
+FALLBACK = Finding(CaveatCode.fallback, "rule")
 ASKED = st.sampled_from([frozenset(), frozenset({CaveatCode.error}), frozenset({CaveatCode.unanswerable})])
 
 
@@ -45,12 +46,22 @@ def classifier(works=0.1, answered=0.4, quantile=0.7, band_quantile=0.9, classes
 
 MEASURES = {
     "primary": Measure(classifier()),
-    "fallback": Measure(classifier(), primary=False),
+    "fallback": Measure(classifier(), fallback=FALLBACK),
     "uncertified": Measure(classifier(), filters_match=False),
     "regressor": Measure(
-        Profile(kind="regressor", name="m", leaf=Leaf(n=9, quantile=1.5, works=certificate(None)))
+        Profile(
+            kind="regressor",
+            name="m",
+            score="absolute",
+            ranking="constant",
+            leaf=Leaf(n=9, quantile=1.5, works=certificate(None)),
+        )
     ),
-    "poor regressor": Measure(Profile(kind="regressor", name="m", leaf=Leaf(n=9, quantile=1.5))),
+    "poor regressor": Measure(
+        Profile(
+            kind="regressor", name="m", score="absolute", ranking="constant", leaf=Leaf(n=9, quantile=1.5)
+        )
+    ),
     "none": Measure(None),
     "reading": Measure(None, read=lambda value: value),
 }

@@ -8,7 +8,9 @@ fixed-sequence testing in place of their union over a search.
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Final
 
 import numpy as np
 import numpy.typing as npt
@@ -18,6 +20,7 @@ from guardrails._conformal import Bools, Floats, Ints
 from guardrails._profile import Certificate, CertificateName, Rate, counted
 
 GRID = 100  # thresholds tested: the most confident 1 %, 2 %, ... 100 % of the rows; fixed before any label is seen
+START: Final = 0.4  # the largest share of the rows at which the sequence starts
 _POWER = 0.8
 _STEP = 10
 
@@ -75,7 +78,7 @@ def _critical(n: Floats, target: float, level: float) -> Floats:
 
 def first_size(n: int, target: float, level: float) -> int:
     """Accepted rows at which the sequence starts; it depends on counts alone, never on labels."""
-    start = min(0.4 * n, max(0.2 * n, power_rows(target, level)))
+    start = min(START * n, max(0.2 * n, power_rows(target, level)))
     return max(math.ceil(start), zero_error_rows(target, level))
 
 
@@ -89,7 +92,22 @@ def sizes_of(ranked: Floats) -> Ints:
     return np.unique(np.searchsorted(ranked, ranked[wanted - 1], side="right"))
 
 
-def certify(r: Floats, wrong: Bools, promise: Promise) -> Verdict:
+@dataclass(frozen=True, slots=True)
+class Scale:
+    """How a bound on r is told, and which bound accepts everything.
+
+    Attributes:
+        told: the score s of a bound, None where it has no finite one.
+        everything: the largest r there is, None where r has no largest value.
+    """
+
+    told: Callable[[float], float | None]
+    everything: float | None
+
+
+def certify(
+    r: Floats, wrong: Bools, promise: Promise, scale: Scale | None = None, most: float = math.inf
+) -> Verdict:
     """The least confident threshold of the grid that is certified, or why there is none.
 
     H0 at a threshold: the accepted answers err in more than `target`. Given n accepted rows their errors are binomial,
@@ -97,10 +115,13 @@ def certify(r: Floats, wrong: Bools, promise: Promise) -> Verdict:
     chance of any wrong rejection at `level` however many thresholds are tested.
 
     Args:
-        r: (n,) sum of the non-top probabilities over the sum of all; small is confident.
+        r: (n,) such as the sum of the non-top probabilities over the sum of all; small is confident.
         wrong: (n,) whether the answer is wrong.
         promise: what to certify, at which level.
+        scale: of r; default that of probabilities.
+        most: no larger bound is of use; every threshold that the sequence passed is certified, so any may be taken.
     """
+    scale = PROBABILITIES if scale is None else scale
     order = np.argsort(r, kind="stable")
     ranked, errors = r[order], np.cumsum(wrong[order], dtype=np.int64)
     sizes = sizes_of(ranked)
@@ -109,23 +130,25 @@ def certify(r: Floats, wrong: Bools, promise: Promise) -> Verdict:
     passed = sizes[: stands[0]] if stands.size else sizes
     if passed.size == 0:
         return Verdict(None, _reason(errors, sizes, promise))
-    accepted = int(passed[-1])
-    bound = _between(ranked, accepted)
-    return Verdict(_certificate(promise, bound, accepted, int(errors[accepted - 1]), len(r)))
+    for accepted in passed[::-1].tolist():
+        bound = _between(ranked, accepted, scale.everything)
+        if (math.inf if bound is None else bound) <= most:
+            return Verdict(_certificate(promise, scale, bound, accepted, int(errors[accepted - 1]), len(r)))
+    return Verdict(None, f"no certified answer of {promise.name} has an interval within max_width")
 
 
 def certify_all(wrong: Bools, promise: Promise) -> Verdict:
     """One test over all rows, for scores that do not tell answers apart."""
     n, k = len(wrong), int(wrong.sum())
     if binom.cdf(k, n, promise.target) <= promise.level:
-        return Verdict(_certificate(promise, None, n, k, n))
+        return Verdict(_certificate(promise, PROBABILITIES, None, n, k, n))
     return Verdict(None, _reason(np.cumsum(wrong, dtype=np.int64), np.array([n]), promise))
 
 
-def _between(ranked: Floats, accepted: int) -> float:
-    """A bound midway between the last accepted r and the next; 1.0, the largest r there is, accepts all."""
+def _between(ranked: Floats, accepted: int, everything: float | None) -> float | None:
+    """A bound midway between the last accepted r and the next; the largest r there is accepts all."""
     if accepted == len(ranked):
-        return 1.0
+        return everything
     last, following = float(ranked[accepted - 1]), float(ranked[accepted])
     middle = last + (following - last) / 2
     return middle if middle < following else last  # two neighbouring floats have no middle
@@ -136,12 +159,23 @@ def score_of(r: float) -> float:
     return abs(math.log(max(r, math.ulp(0.0))))
 
 
-def _certificate(promise: Promise, bound: float | None, accepted: int, errors: int, n: int) -> Certificate:
+PROBABILITIES: Final = Scale(score_of, 1.0)
+CONFIDENCE: Final = Scale(lambda r: -r, None)
+
+
+def difficulty_scale(tolerance: float) -> Scale:
+    """S = tolerance / difficulty."""
+    return Scale(lambda r: tolerance / r if r > 0 and math.isfinite(tolerance / r) else None, None)
+
+
+def _certificate(
+    promise: Promise, scale: Scale, bound: float | None, accepted: int, errors: int, n: int
+) -> Certificate:
     return Certificate(
         name=promise.name,
         target=promise.target,
         level=promise.level,
-        threshold=None if bound is None else score_of(bound),
+        threshold=None if bound is None else scale.told(bound),
         bound=bound,
         n=accepted,
         k=errors,

@@ -106,17 +106,22 @@ def matrix_of(probabilities: Any, labels: tuple[Label, ...], used: Bools) -> Flo
 
 def _vectors(matrix: Floats, used: Bools) -> None:
     finite = np.isfinite(matrix).all(axis=1)
-    _none("probabilities", used & ~finite, "hold NaN or an infinity", "drop these rows, or say answered=")
+    none_of("probabilities", used & ~finite, "hold NaN or an infinity", "drop these rows, or say answered=")
     with np.errstate(invalid="ignore"):
         negative = (matrix < 0).any(axis=1)
-    _none(
+    none_of(
         "probabilities", used & negative, "hold a negative number", "pass probabilities, not scores or logits"
     )
     mend = "pass predict_proba's rows, not scores or logits"
-    _none("probabilities", used & ~score(matrix).readable, f"do not sum to 1 within {TOLERANCE:g}", mend)
+    none_of("probabilities", used & ~score(matrix).readable, f"do not sum to 1 within {TOLERANCE:g}", mend)
 
 
-def _none(parameter: str, bad: Bools, fault: str, mend: str) -> None:
+def none_of(parameter: str, bad: Bools, fault: str, mend: str) -> None:
+    """Refuse bad rows, by number and first position.
+
+    Raises:
+        ConfigurationError: there is one.
+    """
     if bad.any():
         received = (
             f"{counted(int(bad.sum()), 'row')} that {fault} (the first at position {int(bad.argmax())})"
@@ -134,8 +139,8 @@ def positions_of(truth: Any, labels: tuple[Label, ...], used: Bools) -> Ints:
     known = {label: j for j, label in enumerate(labels)}
     found = np.array([known.get(item, -1) if _hashable(item) else -1 for item in items], dtype=np.intp)
     absent = np.array([is_missing(item) for item in items], dtype=bool)
-    _none("truth", used & absent, "have no truth", "drop these rows")
-    _none(
+    none_of("truth", used & absent, "have no truth", "drop these rows")
+    none_of(
         "truth",
         used & (found < 0),
         "hold a label that is not in classes",
@@ -166,7 +171,7 @@ def numbers_of(parameter: str, values: Any, used: Bools) -> Floats:
         received = f"shape {array.shape} of {array.dtype.name}"
         raise ConfigurationError.of(parameter, received, "must be one number per row, shape (n,)")
     column = array.reshape(len(used)).astype(np.float64)
-    _none(
+    none_of(
         parameter, used & ~np.isfinite(column), "hold NaN or an infinity", "drop these rows, or say answered="
     )
     return column

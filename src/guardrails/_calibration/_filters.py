@@ -26,6 +26,8 @@ class Selection:
         grouped: rows left out for another row of their group.
         filters: the filters they went through.
         repeated: share of the inputs that repeat an earlier row, 0 where there are groups.
+        fitted: rows that novelty was fitted on; they do not certify.
+        novel: rows of the others that are novel; they do not certify.
     """
 
     rows: Ints
@@ -34,6 +36,8 @@ class Selection:
     grouped: int
     filters: Filters
     repeated: float
+    fitted: int = 0
+    novel: int = 0
 
 
 def answered_rows(answered: Any, n: int) -> Bools:

@@ -3,69 +3,78 @@
 from __future__ import annotations
 
 import math
-from dataclasses import replace
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+
+import numpy as np
 
 from guardrails._conformal import Bools, Floats
 from guardrails._profile import Certificate, Leaf
 
-from ._certify import Promise, Verdict, certify, certify_all
+from ._certify import PROBABILITIES, Promise, Scale, Verdict, certify, certify_all
 from ._mapie import order_statistic
 from ._terms import Terms
 
-_EVERY_LABEL = 1.0  # no LAC score 1 - p exceeds it
+_NONE_USABLE = -1.0  # r is never negative where there is a width
 
 
-def classifier_leaf(r: Floats, wrong: Bools, scores: Floats, quantile: float, terms: Terms) -> Leaf:
-    """Certify both thresholds on r and measure the band between them.
+@dataclass(frozen=True, slots=True, eq=False)
+class Rows:
+    """The held-out rows of one leaf.
+
+    Attributes:
+        r: (n,) what tells answers apart, small is confident; None where nothing does.
+        wrong: (n,) whether the answer is wrong; None where no distance is called an error.
+        scores: (n,) conformal scores of the truth.
+        scale: of r.
+        every: the quantile whose set holds every label; None for a regressor, which has no such interval.
+        cap: the largest r whose interval is not wider than `max_width`, by the quantile; None without `max_width`.
+    """
+
+    r: Floats | None
+    wrong: Bools | None
+    scores: Floats
+    scale: Scale = PROBABILITIES
+    every: float | None = None
+    cap: Callable[[float], float] | None = None
+
+    def __len__(self) -> int:
+        return len(self.scores)
+
+    def at(self, rows: Bools) -> Rows:
+        """Some of them."""
+        return replace(
+            self,
+            r=None if self.r is None else self.r[rows],
+            wrong=None if self.wrong is None else self.wrong[rows],
+            scores=self.scores[rows],
+        )
+
+
+def leaf_of(rows: Rows, terms: Terms, quantile: float | None = None) -> Leaf:
+    """Certify both thresholds and measure the band between them.
 
     Args:
-        r: (n,) sum of the non-top probabilities over the sum of all.
-        wrong: (n,) whether the top label is not the truth.
-        scores: (n,) LAC scores of the truth.
-        quantile: their conformal quantile.
+        rows: the rows.
         terms: what is asked for.
+        quantile: the conformal quantile of their scores, where it is known already.
     """
-    leaf = _leaf(
-        len(r),
-        quantile,
-        terms,
-        Verdict(None, _NOT_ASKED) if terms.works is None else certify(r, wrong, terms.works),
-        None if terms.answered is None else certify(r, wrong, terms.answered),
-    )
-    if leaf.works is None and leaf.answered is None:
-        return leaf
-    band = _band(r, leaf)
-    found = order_statistic(scores[band], terms.coverage) if band.any() else math.inf
-    return replace(
-        leaf,
-        band_quantile=found if math.isfinite(found) else _EVERY_LABEL,
-        band_n=int(band.sum()),
-        band_k=int(wrong[band].sum()),
-    )
-
-
-def regressor_leaf(n: int, wrong: Bools | None, quantile: float, terms: Terms) -> Leaf:
-    """Certify all answers or none: intervals of constant width do not tell them apart.
-
-    Args:
-        n: rows.
-        wrong: (n,) whether the prediction is further from the truth than the tolerance; None without a tolerance.
-        quantile: conformal quantile of |truth - prediction|.
-        terms: what is asked for.
-    """
-    works = Verdict(None, _NOT_ASKED) if terms.works is None or wrong is None else _all(wrong, terms.works)
-    answered = None if terms.answered is None or wrong is None else _all(wrong, terms.answered)
-    leaf = _leaf(n, quantile, terms, works, answered)
-    if leaf.works is not None or leaf.answered is None:
-        return leaf
-    return replace(leaf, band_n=leaf.answered.n, band_k=leaf.answered.k)
+    found = order_statistic(rows.scores, terms.coverage) if quantile is None else quantile
+    works = Verdict(None, _NOT_ASKED) if terms.works is None else _verdict(rows, terms.works)
+    answered = None if terms.answered is None else _verdict(rows, terms.answered)
+    leaf = replace(_leaf(len(rows), found, terms, works, answered), covered=int((rows.scores <= found).sum()))
+    return _narrowed(rows, leaf, terms) if rows.cap is not None else _banded(rows, leaf, terms)
 
 
 _NOT_ASKED = "calibrated with max_error=None"
 
 
-def _all(wrong: Bools, promise: Promise) -> Verdict:
-    verdict = certify_all(wrong, promise)
+def _verdict(rows: Rows, promise: Promise, most: float = math.inf) -> Verdict:
+    if rows.wrong is None:
+        return Verdict(None, _NOT_ASKED)
+    if rows.r is not None:
+        return certify(rows.r, rows.wrong, promise, rows.scale, most)
+    verdict = certify_all(rows.wrong, promise)
     if verdict.certificate is not None:
         return verdict
     return replace(
@@ -100,8 +109,65 @@ def _weakened(works: Certificate, terms: Terms) -> Certificate:
     return replace(works, name=promise.name, target=promise.target)
 
 
-def _band(r: Floats, leaf: Leaf) -> Bools:
-    below = r > leaf.works.bound if leaf.works is not None and leaf.works.bound is not None else r >= 0
-    if leaf.answered is None or leaf.answered.bound is None:
-        return below
-    return below & (r <= leaf.answered.bound)
+def _banded(rows: Rows, leaf: Leaf, terms: Terms) -> Leaf:
+    """The leaf with what was seen between the thresholds, and a quantile of these rows alone."""
+    if leaf.works is None and leaf.answered is None and leaf.usable is None:
+        return leaf
+    band = _band(rows, leaf)
+    k = 0 if rows.wrong is None else int(rows.wrong[band].sum())
+    leaf = replace(leaf, band_n=int(band.sum()), band_k=k)
+    if rows.r is None:
+        return leaf  # one zone holds all answers, and the leaf's own quantile is theirs
+    found = order_statistic(rows.scores[band], terms.coverage) if band.any() else math.inf
+    if math.isfinite(found):
+        return replace(leaf, band_quantile=found)
+    return replace(leaf, band_quantile=rows.every, band_open=rows.every is None)
+
+
+def _band(rows: Rows, leaf: Leaf) -> Bools:
+    r = np.zeros(len(rows)) if rows.r is None else rows.r
+    first, second = _first(leaf), _second(leaf)
+    below: Bools = (r > first) & (r <= second)
+    return below
+
+
+def _first(leaf: Leaf) -> float:
+    if leaf.works is None:
+        return -math.inf
+    return math.inf if leaf.works.bound is None else leaf.works.bound
+
+
+def _second(leaf: Leaf) -> float:
+    if leaf.answered is None:
+        return math.inf if leaf.usable is None else leaf.usable
+    return math.inf if leaf.answered.bound is None else leaf.answered.bound
+
+
+def _narrowed(rows: Rows, leaf: Leaf, terms: Terms) -> Leaf:
+    """The leaf whose partial answers have intervals within `max_width`: the second bound shrinks until they do."""
+    assert rows.cap is not None  # noqa: S101 - the caller asked for it
+    second = _second(leaf)
+    while True:
+        leaf = _banded(rows, _up_to(rows, leaf, terms, second), terms)
+        quantile = leaf.quantile if leaf.band_quantile is None else leaf.band_quantile
+        cap = _NONE_USABLE if leaf.band_open else rows.cap(quantile)
+        widest = _second(leaf)
+        if widest <= max(cap, _first(leaf)):
+            return replace(leaf, usable=None) if leaf.usable == math.inf else leaf
+        second = cap
+
+
+def _up_to(rows: Rows, leaf: Leaf, terms: Terms, most: float) -> Leaf:
+    if leaf.answered is None:
+        return replace(leaf, usable=most)
+    promise = terms.answered
+    assert promise is not None  # noqa: S101 - the leaf has its certificate
+    if rows.r is None and most < 0:
+        return replace(leaf, answered=None, usable=most, answered_reason="intervals are wider than max_width")
+    verdict = _verdict(rows, promise, most)
+    second = verdict.certificate
+    if leaf.works is not None and _smaller(second, leaf.works):
+        second = _weakened(leaf.works, terms)
+    if second is not None:
+        return replace(leaf, answered=second, usable=None)
+    return replace(leaf, answered=None, usable=_NONE_USABLE, answered_reason=verdict.reason)

@@ -7,17 +7,21 @@ import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from fractions import Fraction
-from typing import Any, NoReturn
+from typing import Any, Literal, NoReturn
 
 import numpy as np
 from mapie.classification import SplitConformalClassifier
-from mapie.conformity_scores import AbsoluteConformityScore
-from mapie.regression import SplitConformalRegressor
+from mapie.conformity_scores import AbsoluteConformityScore, ResidualNormalisedScore
+from mapie.regression import ConformalizedQuantileRegressor, SplitConformalRegressor
 
-from guardrails._conformal import Floats, Ints, bounds, lac_sets
+from guardrails._conformal import Bools, Floats, Ints, aps_scores, aps_sets, key_of, lac_sets, uniforms
 from guardrails._errors import ConfigurationError
-from guardrails._profile import Parity
+from guardrails._profile import Parity, Score
 
+from ._answers import Answers
+
+_BINARY = 2
+_SMALLEST = 5e-324
 _EPSILON = 1e-8  # MAPIE compares with this tolerance; the served form compares exactly
 
 
@@ -79,42 +83,79 @@ def order_statistic(scores: Floats, coverage: float) -> float:
     return math.inf if k > len(scores) else float(np.partition(scores, k - 1)[k - 1])
 
 
-def label_scores(shares: Floats, truth: Ints, coverage: float) -> tuple[Floats, float, Parity]:
-    """LAC scores 1 - p(truth), their quantile, and the sets held against MAPIE's.
+def set_scores(
+    score: Literal["lac", "aps"], shares: Floats, truth: Ints, coverage: float, seed: int
+) -> tuple[Floats, float, Parity]:
+    """Scores of the truth, their quantile, and the sets held against MAPIE's.
 
     Args:
+        score: `lac`, 1 - p(truth); or `aps`.
         shares: (n, K) probabilities that sum to one.
         truth: (n,) column of the true label.
         coverage: promised share of sets that hold the truth.
+        seed: of the uniform of `aps`.
 
     Raises:
-        ConfigurationError: too few rows for the coverage.
+        ConfigurationError: too few rows for the coverage, or `aps` for two classes.
     """
     _enough(len(truth), coverage)
+    key = key_of(seed)
     mapie = SplitConformalClassifier(
         _Logged(shares.shape[1]),
         confidence_level=coverage,
-        conformity_score="lac",
+        conformity_score=score if shares.shape[1] > _BINARY else "lac",
         prefit=True,
-        random_state=0,
+        random_state=_Given(uniforms(shares, key)) if score == "aps" else 0,
     )
+    if score == "aps" and len(np.unique(truth)) <= _BINARY:
+        mend = (
+            'must be "lac" for two classes, or rows of three; MAPIE, the oracle, has no other score for two'
+        )
+        raise ConfigurationError.of("score", score, mend)
     with _quiet():
         mapie.conformalize(shares, truth)
-        theirs = mapie.predict_set(shares)[1][:, :, 0]
-    scores = np.asarray(mapie.conformity_scores, dtype=np.float64)[:, 0]
+        how = {"include_last_label": "randomized"} if score == "aps" else {}
+        theirs = mapie.predict_set(shares, conformity_score_params=how)[1][:, :, 0]
+    if score == "lac":
+        scores = np.asarray(mapie.conformity_scores, dtype=np.float64)[:, 0]
+        every = 1.0 - shares
+    else:
+        scores, every = aps_scores(shares, truth, key), aps_scores(shares, None, key)
     quantile = order_statistic(scores, coverage)
-    differs = theirs != lac_sets(shares, quantile)
-    close = np.abs(1.0 - shares - quantile) <= _EPSILON
+    ours = lac_sets(shares, quantile) if score == "lac" else aps_sets(shares, quantile, key)
+    return scores, quantile, _compared(ours, theirs, np.abs(every - quantile))
+
+
+def set_sizes(score: Score, shares: Floats, quantile: float, seed: int) -> Ints:
+    """(n,) labels in each set."""
+    sets = lac_sets(shares, quantile) if score == "lac" else aps_sets(shares, quantile, key_of(seed))
+    sizes: Ints = sets.sum(axis=1)
+    return sizes
+
+
+def _compared(ours: Bools, theirs: Bools, distance: Floats) -> Parity:
+    differs = theirs != ours
     rows = differs.any(axis=1)
-    tolerated = rows & ~(differs & ~close).any(axis=1)
-    return scores, quantile, Parity(rows=len(rows), differing=int(rows.sum()), tolerance=int(tolerated.sum()))
+    tolerated = rows & ~(differs & ~(distance <= _EPSILON)).any(axis=1)
+    return Parity(rows=len(rows), differing=int(rows.sum()), tolerance=int(tolerated.sum()))
 
 
-def residual_scores(predictions: Floats, truth: Floats, coverage: float) -> tuple[float, Parity]:
-    """The quantile of |truth - prediction|, and the intervals held against MAPIE's.
+class _Given(np.random.RandomState):
+    """MAPIE's source of uniforms, giving the ones of the served form."""
+
+    def __init__(self, uniforms: Floats) -> None:
+        super().__init__(0)
+        self._uniforms = uniforms
+
+    def uniform(self, *_args: Any, size: Any = None, **_kwargs: Any) -> Any:
+        return self._uniforms.reshape(size)
+
+
+def interval_scores(said: Answers, truth: Floats, coverage: float) -> tuple[Floats, float, Parity]:
+    """Scores of the truth, their quantile, and the intervals held against MAPIE's.
 
     Args:
-        predictions: (n,) what the model said.
+        said: what the model said.
         truth: (n,) what was true, in the same units.
         coverage: promised share of intervals that hold the truth.
 
@@ -122,13 +163,58 @@ def residual_scores(predictions: Floats, truth: Floats, coverage: float) -> tupl
         ConfigurationError: too few rows for the coverage.
     """
     _enough(len(truth), coverage)
-    score = AbsoluteConformityScore(sym=True)
-    # MAPIE checks its own arithmetic against an absolute 1e-8, which numbers beyond 1e7 cannot meet
-    score.eps = _EPSILON * max(1.0, float(np.abs(truth).max()), float(np.abs(predictions).max()))
-    mapie = SplitConformalRegressor(_Logged(), confidence_level=coverage, conformity_score=score, prefit=True)
     with _quiet():
-        mapie.conformalize(predictions[:, None], truth)
-        theirs = mapie.predict_interval(predictions[:, None])[1][:, :, 0]
-    quantile = order_statistic(np.asarray(mapie.conformity_scores, dtype=np.float64).ravel(), coverage)
-    gap = np.abs(theirs - bounds(predictions, quantile)).max(axis=1)
-    return quantile, Parity(rows=len(gap), differing=int((gap > 0).sum()), largest=float(gap.max()))
+        scores, theirs = (
+            _quantile_regression(said, truth, coverage)
+            if said.score == "quantiles"
+            else _residuals(said, truth, coverage)
+        )
+    quantile = order_statistic(scores, coverage)
+    ours = said.intervals(quantile)
+    inverted = theirs[:, 0] > theirs[:, 1]  # an empty interval: served as the prediction alone
+    gap = np.where(inverted, 0.0, np.abs(theirs - ours).max(axis=1))
+    return scores, quantile, Parity(rows=len(gap), differing=int((gap > 0).sum()), largest=float(gap.max()))
+
+
+def _residuals(said: Answers, truth: Floats, coverage: float) -> tuple[Floats, Floats]:
+    if said.difficulty is not None:
+        x = np.column_stack([said.point, said.difficulty])
+        score: Any = ResidualNormalisedScore(residual_estimator=_Second(), prefit=True)
+        score.eps = _SMALLEST  # MAPIE lifts difficulties to 1e-8 at calibration and not at prediction
+    else:
+        x = said.point[:, None]
+        score = AbsoluteConformityScore(sym=True)
+        # MAPIE checks its own arithmetic against an absolute 1e-8, which numbers beyond 1e7 cannot meet
+        score.eps = _EPSILON * max(1.0, float(np.abs(truth).max()), float(np.abs(said.point).max()))
+    mapie = SplitConformalRegressor(_Logged(), confidence_level=coverage, conformity_score=score, prefit=True)
+    mapie.conformalize(x, truth)
+    theirs = mapie.predict_interval(x)[1][:, :, 0]
+    return np.asarray(mapie.conformity_scores, dtype=np.float64).ravel(), theirs
+
+
+def _quantile_regression(said: Answers, truth: Floats, coverage: float) -> tuple[Floats, Floats]:
+    x = np.column_stack([said.low, said.high, said.point])
+    mapie = ConformalizedQuantileRegressor(
+        [_Column(j) for j in range(3)], confidence_level=coverage, prefit=True
+    )
+    mapie.conformalize(x, truth)
+    theirs = mapie.predict_interval(x, symmetric_correction=True)[1][:, :, 0]
+    return np.asarray(mapie.conformity_scores[2], dtype=np.float64), theirs
+
+
+class _Column(_Logged):
+    """The identity estimator of one column."""
+
+    def __init__(self, column: int) -> None:
+        super().__init__()
+        self._column = column
+
+    def predict(self, x: Floats) -> Floats:  # type: ignore[override]  # an instance knows its column
+        return x[:, self._column]
+
+
+class _Second(_Column):
+    """The difficulties, as MAPIE's model of residuals."""
+
+    def __init__(self) -> None:
+        super().__init__(1)

@@ -12,10 +12,13 @@ from typing import Any, Literal
 import numpy as np
 
 from guardrails._errors import ConfigurationError
-from guardrails._profile import Label, Leaf, Parity, Profile, Rate
+from guardrails._profile import Curve, Field, Label, Parity, Profile, Ranking, Rate, Score
 
+from ._branches import Branches
 from ._filters import Selection
+from ._looks import look_of
 from ._terms import Terms
+from ._unlike import NOTHING, Fitted
 
 _LIBRARIES = ("inference-guardrails", "mapie", "numpy", "scikit-learn", "scipy")
 
@@ -54,16 +57,34 @@ class Findings:
     """What a calibration found.
 
     Attributes:
-        leaf: quantiles and certificates.
+        branches: quantiles and certificates.
+        primary: digest of the primary's profile, "" where there is none.
         benchmark: error of all answers, None where no distance is called an error.
         parity: the served form held against MAPIE.
         rows_hash: SHA-256 of the rows used.
+        truth_hash: SHA-256 of their truth alone.
+        score: the conformal score.
+        ranking: what tells answers apart.
+        max_width: the widest interval of use.
+        inputs: the inputs in bins, and what is novel.
+        curve: error against share answered.
+        outputs: histogram of the predictions.
+        sizes: histogram of sizes or widths.
     """
 
-    leaf: Leaf
+    branches: Branches
+    primary: str
     benchmark: Rate | None
     parity: Parity
     rows_hash: str
+    truth_hash: str
+    score: Score
+    ranking: Ranking
+    max_width: float | None = None
+    inputs: Fitted = NOTHING
+    curve: Curve | None = None
+    outputs: Field | None = None
+    sizes: Field | None = None
 
 
 def profile_of(
@@ -80,7 +101,11 @@ def profile_of(
     return Profile(
         kind=kind,
         name=identity.name,
-        leaf=found.leaf,
+        leaf=found.branches.all.leaf,
+        cohorts=found.branches.all.cohorts,
+        unanswerable=found.branches.unanswerable,
+        unanswerable_reason=found.branches.reason,
+        primary=found.primary,
         model_version=identity.model_version,
         owner=identity.owner,
         # a day and no finer, so that the same rows give the same file
@@ -88,18 +113,36 @@ def profile_of(
         libraries=_libraries(),
         seed=identity.seed,
         classes=classes,
+        score=found.score,
+        ranking=found.ranking,
         coverage=float(terms.coverage),
         delta=float(terms.delta),
         looks=terms.looks,
+        look=look_of(found.truth_hash, f"{found.rows_hash} {terms}"),
+        max_error=_float(terms.max_error),
+        max_degraded_error=_float(terms.max_degraded_error),
         tolerance=tolerance,
+        max_width=found.max_width,
         benchmark=found.benchmark,
         rows=selection.given,
         filtered=selection.filtered,
         grouped=selection.grouped,
+        fitted=selection.fitted,
+        novel=selection.novel,
+        curve=found.curve,
+        outputs=found.outputs,
+        sizes=found.sizes,
+        inputs=found.inputs.fields,
+        novelty=found.inputs.novelty,
+        novelty_reason=found.inputs.reason,
         rows_hash=found.rows_hash,
         filters=selection.filters,
         parity=found.parity,
     )
+
+
+def _float(number: float | None) -> float | None:
+    return None if number is None else float(number)
 
 
 def _libraries() -> dict[str, str]:

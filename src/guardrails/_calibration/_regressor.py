@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Callable
+from dataclasses import replace
+from functools import partial
+from typing import Any, Literal
 
 import numpy as np
 
@@ -10,13 +13,17 @@ from guardrails._conformal import Floats
 from guardrails._errors import ConfigurationError
 from guardrails._profile import Profile, counted
 
-from ._certify import rate
+from ._answers import answers_of
+from ._branches import behind, branches_of, cohort_labels, proof_rows
+from ._certify import difficulty_scale, rate
 from ._data import numbers_of, same_length
 from ._filters import Filtering, answered_rows
-from ._leaf import regressor_leaf
-from ._mapie import residual_scores
+from ._leaf import Rows
+from ._mapie import interval_scores
+from ._pictures import curve, histogram
 from ._record import Findings, Identity, profile_of, rows_hash
 from ._terms import Terms
+from ._unlike import Unlike
 from ._words import warn
 
 
@@ -34,8 +41,15 @@ def calibrate_regressor(
     contract: Any = None,
     output: Any = None,
     answered: Any = None,
+    cohorts: Any = None,
     groups: Any = None,
     looks: int = 1,
+    difficulty: Any = None,
+    max_width: float | None = None,
+    primary: Any = None,
+    novelty: float | Literal["auto"] | None = "auto",
+    novelty_score: Callable[[Any], float] | None = None,
+    novelty_rows: Any = None,
     seed: int = 0,
     model_version: str = "",
     owner: str = "",
@@ -43,11 +57,14 @@ def calibrate_regressor(
 ) -> Profile:
     """Learn a profile from what a regressor said on held-out rows, and what was true.
 
-    Intervals have constant width, prediction -/+ the conformal quantile of |truth - prediction|, so the answers cannot
-    be told apart: one test over all rows certifies every answer or none.
+    Three kinds of interval: of constant width, prediction -/+ the conformal quantile of |truth - prediction|; in units
+    of a `difficulty`, where the score is |truth - prediction| / difficulty; and around two quantile predictions (CQR:
+    Romano, Patterson, Candes, NeurIPS 2019). Answers are told apart by s = tolerance / difficulty, where the difficulty
+    of quantile predictions is their distance; constant width certifies every answer or none.
 
     Args:
-        predictions: (n,) what the model said.
+        predictions: (n,) what the model said; (n, 2) lower and upper quantile predictions, whose middle is the
+            prediction; or (n, 3) lower quantile, prediction, upper quantile.
         truth: (n,) what was true, in the same units.
         max_error: required; certified share of answers further than `tolerance` from the truth. None certifies nothing.
         name: the model's name.
@@ -59,8 +76,21 @@ def calibrate_regressor(
         contract: the guard's contract; rows that break it do not certify.
         output: the guard's output check; rows whose prediction breaks it do not certify.
         answered: (n,) bool, which rows got an answer at all.
+        cohorts: (n,) labels: coverage and certificates per cohort; small cohorts share one leaf, by row count alone.
         groups: (n,) what dependent rows share; one random row of each group is used.
         looks: models or settings tried on these rows; divides delta.
+        difficulty: (n,) positive; how far off each prediction is expected to be, from a model fitted on other rows or a
+            field of the request. At serving time `gr.guard(difficulty=)` names it.
+        max_width: widest interval that is of use as a partial answer, in the units of the prediction; a wider one is
+            `unanswerable`.
+        primary: for a fallback's profile: (the primary's profile, its answers on these rows), for a primary with a
+            difficulty (profile, answers, difficulties).
+        novelty: share of requests like these that may be called novel; "auto" is .01 where inputs are given and there
+            are rows to spare; None is off. The built-in score is fitted on one half of the rows, and only the other half
+            certifies.
+        novelty_score: the user's own score of a request, larger is stranger, fitted on other rows; then all rows certify.
+        novelty_rows: a table of other requests, such as the training rows, to fit the built-in score on; then all rows
+            certify.
         seed: of the draw within groups.
         model_version: the version calibrated; a guard with another one is refused.
         owner: who answers for the model.
@@ -77,20 +107,76 @@ def calibrate_regressor(
     """
     terms = Terms(coverage, max_error, max_degraded_error, delta, looks)
     identity = Identity(name=name, model_version=model_version, owner=owner, created=created, seed=seed)
-    limit = tolerance_of(tolerance, terms)
-    n = same_length(predictions=predictions, truth=truth, inputs=inputs, answered=answered, groups=groups)
+    limit, widest = tolerance_of(tolerance, terms), width_of(max_width)
+    n = same_length(
+        predictions=predictions,
+        truth=truth,
+        inputs=inputs,
+        answered=answered,
+        groups=groups,
+        cohorts=None if isinstance(cohorts, str) else cohorts,
+        difficulty=difficulty,
+    )
     used = answered_rows(answered, n)
-    said, known = numbers_of("predictions", predictions, used), numbers_of("truth", truth, used)
+    said = answers_of(predictions, difficulty, used)
+    known = numbers_of("truth", truth, used)
+    labels = cohort_labels(cohorts, None, used)
+    fallback = behind(primary, "regressor", cohorts, n)
     selection = Filtering(inputs, contract, output, groups, seed).select(predictions, used)
-    said, known = said[selection.rows], known[selection.rows]
-    distance = distance_of(said, known)
-    quantile, parity = residual_scores(said, known, coverage)
+    unlike = Unlike(inputs, contract, novelty, novelty_score, novelty_rows, seed, proof_rows(terms))
+    selection, seen = unlike.apply(selection, None if fallback is None else fallback.profile)
+    kept = selection.rows
+    said, known = said.at(kept), known[kept]
+    distance = distance_of(said.point, known)
+    scores, quantile, parity = interval_scores(said, known, coverage)
     wrong = None if limit is None else distance > limit
-    leaf = regressor_leaf(len(said), wrong, quantile, terms)
-    warn(selection, leaf, parity)
-    benchmark = None if wrong is None else rate(wrong)
-    found = Findings(leaf=leaf, benchmark=benchmark, parity=parity, rows_hash=rows_hash(said, known))
+    rows = Rows(
+        r=said.r,
+        wrong=wrong,
+        scores=scores,
+        scale=difficulty_scale(0.0 if limit is None else limit),
+        cap=None if widest is None else partial(said.widest, widest),
+    )
+    cohort = None if labels is None else labels.at(kept)
+    branches = branches_of(rows, cohort, terms, quantile, fallback, kept)
+    warn(selection, branches, parity)
+    found = Findings(
+        branches=branches,
+        primary="" if fallback is None else fallback.profile.digest,
+        benchmark=None if wrong is None else rate(wrong),
+        parity=parity,
+        rows_hash=rows_hash(*said.arrays, known),
+        truth_hash=rows_hash(known),
+        score=said.score,
+        ranking=said.ranking,
+        max_width=widest,
+    )
+    bounds = said.intervals(quantile)
+    found = replace(
+        found,
+        inputs=seen,
+        curve=curve(rows.r, rows.wrong),
+        outputs=histogram("prediction", said.point),
+        sizes=histogram("width of the interval", bounds[:, 1] - bounds[:, 0]),
+    )
     return profile_of("regressor", identity, terms, selection, found, tolerance=limit)
+
+
+def width_of(max_width: Any) -> float | None:
+    """The width, checked.
+
+    Raises:
+        ConfigurationError: not positive or not finite.
+    """
+    if max_width is None:
+        return None
+    if (
+        isinstance(max_width, bool)
+        or not isinstance(max_width, int | float)
+        or not 0 < max_width < float("inf")
+    ):
+        raise ConfigurationError.of("max_width", max_width, "must be positive and finite")
+    return float(max_width)
 
 
 def tolerance_of(tolerance: Any, terms: Terms) -> float | None:

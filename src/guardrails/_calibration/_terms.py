@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from guardrails._errors import ConfigurationError
 
@@ -13,6 +13,8 @@ from ._certify import Promise
 class Terms:
     """What a calibration is asked to promise.
 
+    `parts` is the number of leaves that share delta, so that all their certificates hold together.
+
     Raises:
         ConfigurationError: a value out of range, or `max_degraded_error` below `max_error`.
     """
@@ -22,6 +24,7 @@ class Terms:
     max_degraded_error: float | None
     delta: float
     looks: int
+    parts: int = 1
 
     def __post_init__(self) -> None:
         for name in ("coverage", "delta"):
@@ -32,6 +35,10 @@ class Terms:
         if self.max_error is not None and self.max_degraded_error is not None:
             _ordered(self.max_error, self.max_degraded_error)
         _count("looks", self.looks)
+
+    def divided(self, parts: int) -> Terms:
+        """The terms of one of so many leaves."""
+        return replace(self, parts=self.parts * parts)
 
     @property
     def works(self) -> Promise | None:
@@ -48,7 +55,7 @@ class Terms:
     @property
     def _level(self) -> float:
         asked = (self.max_error is not None) + (self.max_degraded_error is not None)
-        return float(self.delta) / self.looks / max(asked, 1)
+        return float(self.delta) / self.looks / max(asked, 1) / self.parts
 
 
 def _share(name: str, value: object) -> None:

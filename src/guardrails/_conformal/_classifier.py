@@ -8,33 +8,40 @@ from typing import Any
 import numpy as np
 
 from guardrails._profile import Profile
-from guardrails._types import Finding
 
-from ._read import Probabilities, UnreadableError
-from ._result import Bools, Measured, TableMeasured
+from ._aps import aps_members, aps_sets, key_of
+from ._plan import Plan, findings_of, quantiles, zone_of
+from ._read import Probabilities, UnreadableError, number
+from ._result import Bools, Floats, Ints, Measured, TableMeasured
 from ._scores import TOLERANCE, Scored, lac_sets, score
 from ._zones import BAND, BELOW, WORKS, Zones
 
+_PAIR = 2
 _KNOWN = 4096  # bounds the memory of results kept: K labels have up to 2**K sets
 
 
 class Classifier:
     """The served form of a classifier's profile."""
 
-    __slots__ = ("_classes", "_labels", "_read")
+    __slots__ = ("_classes", "_confident", "_key", "_labels", "_read")
 
     def __init__(self, profile: Profile) -> None:
         self._classes = profile.classes
         self._read = Probabilities(profile.classes)
         self._labels = np.empty(len(profile.classes), dtype=object)
         self._labels[:] = profile.classes
+        self._confident = profile.ranking == "confidence"
+        self._key = key_of(profile.seed) if profile.score == "aps" else None
 
-    def one(self, value: Any, zones: Zones) -> Measured:
-        """One answer.
+    def one(self, value: Any, given: tuple[Zones, ...], _difficulty: Any = None) -> Measured:
+        """One answer; `given` is one zones, or one per class.
 
         Raises:
             UnreadableError: not a probability vector.
         """
+        confidence = None
+        if self._confident:
+            value, confidence = _pair(value)
         p = self._read.row(value)
         total = 0.0
         for x in p:
@@ -48,13 +55,17 @@ class Classifier:
         for x in p:
             rest += x
         p[top] = largest
-        r = rest / total
+        r = rest / total if confidence is None else -confidence
+        zones = given[0] if len(given) == 1 else given[top]
         zone = WORKS if r <= zones.works else BAND if r <= zones.answered else BELOW
         quantile, floor = zones.band if zone else zones.whole
         members = 0
-        for j, x in enumerate(p):
-            if x >= floor and 1.0 - x / total <= quantile:
-                members |= 1 << j
+        if self._key is None:
+            for j, x in enumerate(p):
+                if x >= floor and 1.0 - x / total <= quantile:
+                    members |= 1 << j
+        else:
+            members = aps_members([x / total for x in p], quantile, self._key)
         key = (members * len(p) + top) * 3 + zone
         return zones.known.get(key) or self._result(key, zones)
 
@@ -69,17 +80,19 @@ class Classifier:
             zones.known[key] = result
         return result
 
-    def table(self, values: Any, n: int, zones: Zones) -> tuple[TableMeasured, list[int]] | None:
+    def table(self, values: Any, n: int, plan: Plan) -> tuple[TableMeasured, list[int]] | None:
         """All rows at once, and the positions that cannot be read; None where they must be measured one by one."""
-        matrix = self._read.table(values, n)
+        matrix = None if self._confident else self._read.table(values, n)
         if matrix is None:
             return None
         scored = score(matrix)
-        zone = np.where(scored.r <= zones.works, WORKS, np.where(scored.r <= zones.answered, BAND, BELOW))
+        which = scored.top if plan.which is None else plan.which
+        zone = zone_of(scored.r, plan.zones, which)
         predictions = self._labels[scored.top]
         predictions[~scored.readable] = None
-        findings = _findings(zone, scored.readable, zones)
-        table = TableMeasured(predictions, findings, sets=_sets(scored, zone, zones), classes=self._classes)
+        findings = findings_of(zone, which, scored.readable, plan.zones)
+        sets = _sets(scored, zone, quantiles(zone, which, plan.zones), self._key)
+        table = TableMeasured(predictions, findings, sets=sets, classes=self._classes)
         return table, np.flatnonzero(~scored.readable).tolist()
 
     def gather(self, rows: list[Measured]) -> TableMeasured:
@@ -95,21 +108,31 @@ class Classifier:
         )
 
 
-def _sets(scored: Scored, zone: np.ndarray[Any, Any], zones: Zones) -> Bools:
-    quantile = np.where(zone == WORKS, zones.whole.quantile, zones.band.quantile)
-    sets = lac_sets(scored.shares, quantile[:, None])
+def _sets(scored: Scored, zone: Ints, quantile: Floats, key: bytes | None) -> Bools:
+    if key is None:
+        sets = lac_sets(scored.shares, quantile[:, None])
+    else:
+        sets = aps_sets(scored.shares, quantile[:, None], key)
     partial = np.flatnonzero(zone != WORKS)
     sets[partial, scored.top[partial]] = True
     sets[~scored.readable] = False
     return sets
 
 
-def _findings(zone: np.ndarray[Any, Any], readable: Bools, zones: Zones) -> dict[int, tuple[Finding, ...]]:
-    found: dict[int, tuple[Finding, ...]] = {}
-    for code, findings in enumerate(zones.findings):
-        if findings:
-            found |= dict.fromkeys(np.flatnonzero((zone == code) & readable).tolist(), findings)
-    return found
+def _pair(value: Any) -> tuple[Any, float]:
+    """The probabilities and the confidence.
+
+    Raises:
+        UnreadableError: no pair, or a confidence that is no finite number.
+    """
+    if not isinstance(value, list | tuple) or len(value) != _PAIR:
+        raise UnreadableError(
+            "the profile was calibrated with confidence=: expected (probabilities, confidence)"
+        )
+    confidence = number(value[1])
+    if not math.isfinite(confidence):
+        raise UnreadableError("the confidence is not finite")
+    return value[0], confidence
 
 
 def _fault(p: list[float], total: float) -> str:

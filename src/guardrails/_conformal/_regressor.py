@@ -1,7 +1,8 @@
-"""Measuring numbers: the prediction, its interval of constant width, and whether all of them are certified."""
+"""Measuring numbers: the prediction, its interval, and the zone its difficulty lies in."""
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import numpy as np
@@ -9,84 +10,100 @@ import numpy as np
 from guardrails._profile import Profile
 from guardrails._types import Finding, Interval
 
-from ._read import UnreadableError, array_of, flat, number, plain, shape_of
-from ._result import Floats, Measured, TableMeasured
-from ._scores import bounds
-from ._zones import BAND, WORKS, Zones
+from ._numbers import Predicted, difficulties_of, ends, number_column, one_number, quantile_columns, usable
+from ._plan import Plan, findings_of, quantiles, zone_of
+from ._result import Bools, Floats, Ints, Measured, TableMeasured
+from ._zones import BAND, BELOW, WORKS, Zones
 
-_PLAIN = frozenset({float, int, bool})
-_INFINITY = float("inf")
+_CONSTANT = 0.0  # intervals of constant width do not tell answers apart
 
 
 class Regressor:
-    """The served form of a regressor's profile; its score is constant, so one zone holds every answer."""
+    """The served form of a regressor's profile."""
 
-    __slots__ = ("_quantile",)
+    __slots__ = ("_quantiles", "_ranking", "_score")
 
     def __init__(self, profile: Profile) -> None:
-        self._quantile = profile.quantile
+        self._score = profile.score
+        self._ranking = profile.ranking
+        self._quantiles = profile.score == "quantiles"
 
-    def one(self, value: Any, zones: Zones) -> Measured:
+    def one(self, value: Any, given: tuple[Zones, ...], difficulty: Any = None) -> Measured:
         """One answer.
 
         Raises:
-            UnreadableError: not a finite number.
+            UnreadableError: not a finite number, or not two or three quantile predictions.
         """
-        y = float(value) if isinstance(value, float) else _single(value)
-        if not -_INFINITY < y < _INFINITY:
-            raise UnreadableError("the prediction is NaN" if y != y else "the prediction is infinite")  # noqa: PLR0124 - NaN test
-        return Measured(y, None, Interval(y - self._quantile, y + self._quantile), _found(zones))
+        zones = given[0]
+        said = ends(value) if self._quantiles else one_number(value)
+        r = self._r(said, difficulty)
+        if r is None:
+            return Measured(said.point, None, None, zones.unscored)
+        zone = WORKS if r <= zones.works else BAND if r <= zones.answered else BELOW
+        quantile = (zones.band if zone else zones.whole).quantile
+        return Measured(said.point, None, self._interval(said, r, quantile), zones.findings[zone])
 
-    def table(self, values: Any, n: int, zones: Zones) -> tuple[TableMeasured, list[int]] | None:
-        """All rows at once, and the positions that cannot be read; None where they must be measured one by one."""
-        predictions = _column(values, n)
-        if predictions is None:
+    def _r(self, said: Predicted, difficulty: Any) -> float | None:
+        if self._ranking == "difficulty":
+            return usable(difficulty)
+        return said.high - said.low if self._ranking == "width" else _CONSTANT
+
+    def _interval(self, said: Predicted, r: float, quantile: float) -> Interval | None:
+        if quantile == math.inf:
             return None
-        readable = np.isfinite(predictions)
-        predictions[~readable] = np.nan
-        found = _found(zones)
-        findings = dict.fromkeys(np.flatnonzero(readable).tolist(), found) if found else {}
-        table = TableMeasured(predictions, findings, bounds=bounds(predictions, self._quantile))
+        half = quantile * r if self._score == "normalised" else quantile
+        low, high = said.low - half, said.high + half
+        return Interval(low, high) if low <= high else Interval(said.point, said.point)
+
+    def table(self, values: Any, n: int, plan: Plan) -> tuple[TableMeasured, list[int]] | None:
+        """All rows at once, and the positions that cannot be read; None where they must be measured one by one."""
+        columns = quantile_columns(values, n) if self._quantiles else number_column(values, n)
+        if columns is None or plan.which is None:
+            return None
+        low, point, high = columns
+        with np.errstate(all="ignore"):
+            width = high - low
+        readable = np.isfinite(low) & np.isfinite(high) & np.isfinite(point) & np.isfinite(width)
+        r, scored = self._column(width, plan.difficulties, n)
+        zone = zone_of(r, plan.zones, plan.which)
+        findings = findings_of(zone, plan.which, readable & scored, plan.zones)
+        findings |= _unscored(plan, readable & ~scored)
+        bounds = self._bounds((low, point, high), r, quantiles(zone, plan.which, plan.zones))
+        bounds[~(readable & scored)] = np.nan
+        table = TableMeasured(np.where(readable, point, np.nan), findings, bounds=bounds)
         return table, np.flatnonzero(~readable).tolist()
+
+    def _column(self, width: Floats, difficulties: Any, n: int) -> tuple[Floats, Bools]:
+        if self._ranking == "difficulty":
+            r = difficulties_of(difficulties, n)
+            return r, ~np.isnan(r)
+        r = width if self._ranking == "width" else np.full(n, _CONSTANT)
+        return r, np.ones(n, dtype=bool)
+
+    def _bounds(self, said: tuple[Floats, Floats, Floats], r: Floats, quantile: Floats) -> Floats:
+        low, point, high = said
+        with np.errstate(all="ignore"):
+            half = quantile * r if self._score == "normalised" else quantile
+            found = np.stack([low - half, high + half], axis=1)
+        inverted = found[:, 0] > found[:, 1]
+        found[inverted] = point[inverted, None]
+        found[quantile == np.inf] = np.nan
+        return found
 
     def gather(self, rows: list[Measured]) -> TableMeasured:
         """Rows measured one by one, as a table."""
-        predictions = np.array(
-            [np.nan if row.prediction is None else row.prediction for row in rows], dtype=np.float64
-        )
+        predictions = [np.nan if row.prediction is None else row.prediction for row in rows]
+        nothing = Interval(np.nan, np.nan)
+        intervals = [nothing if row.interval is None else row.interval for row in rows]
+        bounds = np.array([(each.low, each.high) for each in intervals], dtype=np.float64)
         return TableMeasured(
-            predictions=predictions,
+            predictions=np.array(predictions, dtype=np.float64),
             findings={i: row.findings for i, row in enumerate(rows) if row.findings},
-            bounds=bounds(predictions, self._quantile),
+            bounds=bounds.reshape(len(rows), 2),
         )
 
 
-def _found(zones: Zones) -> tuple[Finding, ...]:
-    # works is -1 or infinite: constant width means all answers or none
-    return zones.findings[WORKS if zones.works > 0 else BAND]
-
-
-def _single(value: Any) -> float:
-    if isinstance(value, list | tuple):
-        if len(value) != 1:
-            raise UnreadableError(_mend(shape_of(value)))
-        return number(value[0])
-    if not hasattr(value, "__array__") or isinstance(value, np.generic):
-        return number(value)
-    array = array_of(value, "expected a number")
-    if array.size != 1:
-        raise UnreadableError(_mend(array.shape))
-    return number(array.reshape(-1)[0])
-
-
-def _mend(shape: tuple[int, ...] | str) -> str:
-    return f"expected a number, got {shape}: return one number per request, or pass read="
-
-
-def _column(values: Any, n: int) -> Floats | None:
-    if isinstance(values, list | tuple):
-        return flat(list(values)) if set(map(type, values)) <= _PLAIN else None
-    array = values.to_numpy() if hasattr(values, "iloc") else values
-    if type(array) is not np.ndarray or not plain(array) or array.shape not in {(n,), (n, 1)}:
-        return None
-    return array.reshape(n).astype(np.float64)
+def _unscored(plan: Plan, rows: Bools) -> dict[int, tuple[Finding, ...]]:
+    assert plan.which is not None  # noqa: S101 - only predicted classes leave it open
+    which: Ints = plan.which
+    return {i: plan.zones[which[i]].unscored for i in np.flatnonzero(rows).tolist()}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, TypeAlias
@@ -34,9 +35,9 @@ class Measured:
     findings: tuple[Finding, ...]
 
 
-def unread(detail: str) -> Measured:
+def unread(detail: str, own: tuple[Finding, ...] = ()) -> Measured:
     """An answer that cannot be read; `detail` holds no value of it."""
-    return Measured(None, None, None, (Finding(CaveatCode.output, detail),))
+    return Measured(None, None, None, (*own, Finding(CaveatCode.output, detail)))
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -82,4 +83,7 @@ class TableMeasured:
         return frozenset(self.classes[j] for j in np.flatnonzero(self.sets[i]).tolist())
 
     def _interval(self, i: int) -> Interval | None:
-        return None if self.bounds is None else Interval(*self.bounds[i].tolist())
+        if self.bounds is None:
+            return None
+        low, high = self.bounds[i].tolist()
+        return None if math.isnan(low) else Interval(low, high)

@@ -9,23 +9,25 @@ import numpy as np
 
 from guardrails._types import CaveatCode, Finding
 
+from ._plan import Plan
 from ._read import UnreadableError, number
 from ._result import Measured, TableMeasured
 from ._zones import Zones
 
-_FOUND = (Finding(CaveatCode.uncalibrated),)
-_KNOWN_NOTHING = Measured(None, None, None, _FOUND)
+_UNCALIBRATED = Finding(CaveatCode.uncalibrated)
 
 
 class Uncalibrated:
     """The served form of no profile."""
 
-    __slots__ = ("_reads",)
+    __slots__ = ("_found", "_known_nothing", "_reads")
 
-    def __init__(self, *, reads: bool) -> None:
+    def __init__(self, own: tuple[Finding, ...], *, reads: bool) -> None:
         self._reads = reads
+        self._found = (*own, _UNCALIBRATED)
+        self._known_nothing = Measured(None, None, None, self._found)
 
-    def one(self, value: Any, _zones: Zones) -> Measured:
+    def one(self, value: Any, _zones: tuple[Zones, ...], _difficulty: Any = None) -> Measured:
         """One answer.
 
         Raises:
@@ -35,14 +37,14 @@ class Uncalibrated:
             raise UnreadableError("the answer is None")
         if missing(list(value.values()) if self._reads and isinstance(value, Mapping) else value):
             raise UnreadableError("the answer is NaN, or holds NaN")
-        return Measured(prediction(value), None, None, _FOUND) if self._reads else _KNOWN_NOTHING
+        return Measured(prediction(value), None, None, self._found) if self._reads else self._known_nothing
 
-    def table(self, values: Any, n: int, _zones: Zones) -> tuple[TableMeasured, list[int]] | None:
+    def table(self, values: Any, n: int, _plan: Plan) -> tuple[TableMeasured, list[int]] | None:
         """All rows at once, and the positions that cannot be read; None where they must be measured one by one."""
         if self._reads or type(values) is not np.ndarray or values.dtype.kind not in "fiub":
             return None
         holes = np.isnan(values).any(axis=tuple(range(1, values.ndim)))
-        findings = dict.fromkeys(np.flatnonzero(~holes).tolist(), _FOUND)
+        findings = dict.fromkeys(np.flatnonzero(~holes).tolist(), self._found)
         return TableMeasured(np.full(n, None, dtype=object), findings), np.flatnonzero(holes).tolist()
 
     def gather(self, rows: list[Measured]) -> TableMeasured:

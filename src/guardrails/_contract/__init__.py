@@ -2,7 +2,7 @@
 
 from ._contract import Contract, contract_of
 from ._output import OutputCheck, output_of
-from ._records import field_of, is_frame, is_table, length_of, record_at, rows_of
+from ._records import columns_of, field_of, is_frame, is_table, length_of, record_at, record_of, rows_of
 from ._verdict import HOLDS, UNCHANGED, TableVerdict, Verdict
 
 __all__ = [
@@ -12,6 +12,7 @@ __all__ = [
     "OutputCheck",
     "TableVerdict",
     "Verdict",
+    "columns_of",
     "contract_of",
     "field_of",
     "is_frame",
@@ -19,5 +20,6 @@ __all__ = [
     "length_of",
     "output_of",
     "record_at",
+    "record_of",
     "rows_of",
 ]

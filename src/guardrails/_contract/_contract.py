@@ -233,6 +233,10 @@ class Contract:
         """How often the schema drifted in this process, by (field, kind); undeclared fields count as one field."""
         return self._compiled.counts.snapshot()
 
+    def order(self) -> tuple[Any, ...]:
+        """Field names by position, for arrays."""
+        return tuple(self._order)
+
     def explain(self) -> tuple[str, ...]:
         """Clause by clause, who judges it: compiled, by pandera (and its cost), or batch only."""
         return explained(self._compiled.plan, self.cost)

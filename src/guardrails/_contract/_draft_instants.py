@@ -12,16 +12,14 @@ from ._draft_seen import Seen, Shown
 from ._plan import Kind
 
 _ISO: Final = re.compile(
-    r"\d{4}-\d{2}-\d{2}(?:[T ]\d{2}:\d{2}(?::\d{2}(?:\.\d{1,6})?)?(Z|[+-]\d{2}:?\d{2})?)?", re.ASCII
+    r"\d{4}-\d{2}-\d{2}(?:[T ]\d{2}:\d{2}(?::\d{2}(?:\.\d{1,6})?)?(?:Z|[+-]\d{2}:?\d{2})?)?", re.ASCII
 )
 _SECOND: Final = 10**9  # nanoseconds
 
 
 def written_dates(texts: Sequence[str], seen: Seen) -> Shown | None:
     """Dates and times written as ISO 8601, all with a zone or all without; None where the texts are something else."""
-    found = [match for text in texts if (match := _ISO.fullmatch(text)) is not None]
-    zoned = {match[1] is not None for match in found}
-    if len(found) < len(texts) or len(zoned) > 1:
+    if not all(map(_ISO.fullmatch, texts)):
         return None
     return _read(texts, seen, "dates as text, which coerce=True reads")
 

@@ -148,6 +148,29 @@ def record_at(table: Any, position: int) -> Any:
     return {name: table.iat[position, j] for j, name in enumerate(table.columns)}
 
 
+def record_of(request: Any, fields: Sequence[Any] = ()) -> dict[Any, Any] | None:
+    """The record as a dict; None where `request` is no record. A 1-d array without field names has positions."""
+    if isinstance(request, np.ndarray) and request.ndim == 1 and not fields:
+        fields = range(len(request))
+    try:
+        return as_dict(request, fields)
+    except UnreadableError:
+        return None
+
+
+def columns_of(table: Any, fields: Sequence[Any] = ()) -> dict[Any, Any] | None:
+    """The columns of a DataFrame or a 2-d array; None for a list of records, which has none."""
+    if is_frame(table):
+        names = list(table.columns)
+        if table.columns.is_unique:
+            return {name: table[name] for name in names}
+        alone = {name: table[name] for name in names if names.count(name) == 1}
+        return dict.fromkeys(names, [AMBIGUOUS] * len(table)) | alone
+    if isinstance(table, np.ndarray):
+        return {name: table[:, at] for at, name in enumerate(fields or range(table.shape[1]))}
+    return None
+
+
 def records_of(table: Any) -> Iterable[Any]:
     """All rows of a table as records, in order: what `record_at` gives, faster."""
     if not is_frame(table) or len(table) <= _VERY_FEW or not table.columns.is_unique:

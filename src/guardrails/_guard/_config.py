@@ -14,6 +14,8 @@ from .._errors import ConfigurationError
 from .._profile import Profile
 from .._routing import DEFAULT_POLICY, Policy
 from .._types import Decision
+from ._facts import Source, check_facts
+from ._novel import Score, check_novelty
 from ._request import Mode, check_callable, is_coroutine_function, name_of
 
 if TYPE_CHECKING:
@@ -115,6 +117,9 @@ class Config:
     policy: Policy
     output: OutputCheck | None
     read: Callable[[Any], Any] | None
+    cohort: Source
+    difficulty: Source
+    novelty: Score | None
     model_version: str
     switch: Switch | None
     observers: tuple[Observer, ...]
@@ -135,6 +140,9 @@ def configure(
     policy: Policy | None,
     output: object,
     read: Callable[[Any], Any] | None,
+    cohort: Source,
+    difficulty: Source,
+    novelty: Score | None,
     model_version: str | None,
     switch: Switch | None,
     observers: Sequence[Observer],
@@ -153,6 +161,9 @@ def configure(
     check_optional_callable("switch", switch)
     chain = _fallbacks(fallbacks, profile)
     allowed = budget_of(budget)
+    for each in (profile, *(fallback.profile for fallback in chain)):
+        check_facts(each, cohort, difficulty)
+    check_novelty(profile, novelty, _policy(policy))
     return Config(
         name=_name(name),
         budget=allowed,
@@ -163,6 +174,9 @@ def configure(
         policy=_policy(policy),
         output=output_of(output, "output"),
         read=read,
+        cohort=cohort,
+        difficulty=difficulty,
+        novelty=novelty,
         model_version=_model_version(model_version, profile),
         switch=switch,
         observers=_observers(observers),
@@ -237,6 +251,9 @@ def _same_task(own: Profile | None, primary: Profile | None) -> None:
             own.classes,
             "must have the classes of the guard's profile; calibrate it on them",
         )
+    if own.primary and own.primary != primary.digest:
+        mend = "was calibrated behind another primary: calibrate it with primary=(the guard's profile, ...)"
+        raise ConfigurationError(f"Fallback(profile=): {mend}; received the profile {own.name!r}")
 
 
 def _review(review: Any) -> ReviewStore | None:

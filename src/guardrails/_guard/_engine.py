@@ -20,6 +20,8 @@ from .._profile import Profile
 from .._telemetry import Telemetry
 from .._types import CaveatCode, Finding, Route
 from ._config import INHERIT, Config, Fallback, SwitchState
+from ._facts import Fact
+from ._novel import novelty_of
 from ._request import is_coroutine_function, name_of
 
 _LOG = logging.getLogger("guardrails")
@@ -65,6 +67,11 @@ class Candidate:
     latency: Latency
     finding: Finding | None  # what its mere answering means: the `fallback` caveat
 
+    @property
+    def own(self) -> tuple[Finding, ...]:
+        """The `fallback` caveat, for an answer that is not measured."""
+        return () if self.finding is None else (self.finding,)
+
     def named(self, detail: str) -> str:
         """The detail, saying which fallback it is about."""
         if self.primary:
@@ -87,6 +94,10 @@ class Engine:
         self.clock = config.clock
         self.policy = config.policy
         self.model_version = config.model_version
+        fields = () if config.contract is None else config.contract.order()
+        self.cohort = Fact(config.cohort, fields)
+        self.difficulty = Fact(config.difficulty, fields)
+        self.novelty = novelty_of(config.profile, config.novelty, config.contract, config.policy)
         self.mismatch = filters_mismatch(config.profile, config.contract, config.output)
         self.enforcement = _enforcement(config, fn)
         self.about = self._about()
@@ -151,6 +162,8 @@ class Engine:
         contract = primary.contract if fallback.contract is INHERIT else fallback.contract
         mismatch = filters_mismatch(fallback.profile, contract, fallback.output)
         detail = f"{fallback.name!r}, {fallback.caveat}" if fallback.caveat else repr(fallback.name)
+        finding = Finding(CaveatCode.fallback, detail)
+        limit = None if self.config.profile is None else self.config.profile.max_degraded_error
         return Candidate(
             name=fallback.name,
             fn=fallback.fn,
@@ -158,10 +171,16 @@ class Engine:
             is_async=is_coroutine_function(fallback.fn),
             contract=contract,
             output=fallback.output,
-            measure=Measure(fallback.profile, read=fallback.read, filters_match=not mismatch, primary=False),
+            measure=Measure(
+                fallback.profile,
+                read=fallback.read,
+                filters_match=not mismatch,
+                fallback=finding,
+                limit=limit,
+            ),
             workers=self._workers(f"{self.name} fallback {fallback.name}"),
             latency=Latency(self._first_guess()),
-            finding=Finding(CaveatCode.fallback, detail),
+            finding=finding,
         )
 
     def deadline(self, begin: float) -> Deadline | None:

@@ -49,9 +49,9 @@ def drifted(verdict: Verdict) -> tuple[Finding, ...]:
     return (Finding(CaveatCode.drifted_schema, clauses(verdict.drifted), fields(verdict.drifted)),)
 
 
-def bad_output(violations: Sequence[Violation]) -> tuple[Finding, ...]:
+def bad_output(violations: Sequence[Violation], candidate: Candidate) -> tuple[Finding, ...]:
     """The `output` finding of an answer that breaks the output check."""
-    return (Finding(CaveatCode.output, clauses(violations), fields(violations)),)
+    return (*candidate.own, Finding(CaveatCode.output, clauses(violations), fields(violations)))
 
 
 def failed(failure: Failure) -> Finding:

@@ -11,8 +11,10 @@ from .._errors import ConfigurationError
 from .._profile import Profile
 from .._routing import Policy
 from ._config import Config, Fallback, Observer, Switch, configure
+from ._facts import Source
 from ._fit import check_function
 from ._guarded import AsyncGuarded, AsyncGuardedTable, Guarded, GuardedTable
+from ._novel import Score
 from ._request import Mode, check_request, is_coroutine_function, name_of
 
 if TYPE_CHECKING:
@@ -129,6 +131,9 @@ def guard(
     policy: Policy | None = ...,
     output: Any = ...,
     read: Callable[[Any], Any] | None = ...,
+    cohort: Source = ...,
+    difficulty: Source = ...,
+    novelty: Score | None = ...,
     model_version: str | None = ...,
     switch: Switch | None = ...,
     observers: Sequence[Observer] = ...,
@@ -149,6 +154,9 @@ def guard(
     policy: Policy | None = ...,
     output: Any = ...,
     read: Callable[[Any], Any] | None = ...,
+    cohort: Source = ...,
+    difficulty: Source = ...,
+    novelty: Score | None = ...,
     model_version: str | None = ...,
     switch: Switch | None = ...,
     observers: Sequence[Observer] = ...,
@@ -168,6 +176,9 @@ def guard(
     policy: Policy | None = None,
     output: Any = None,
     read: Callable[[Any], Any] | None = None,
+    cohort: Source = None,
+    difficulty: Source = None,
+    novelty: Score | None = None,
     model_version: str | None = None,
     switch: Switch | None = None,
     observers: Sequence[Observer] = (),
@@ -188,6 +199,10 @@ def guard(
         policy: changes rows of the routing table.
         output: check of the answer: a callable that says whether it is good, or a pandera schema.
         read: reads probabilities (an array, or label to probability) or a number out of what the function returns.
+        cohort: the request's cohort, where the profile was calibrated with cohorts: a field name, or a callable of the
+            request.
+        difficulty: the request's difficulty, where the profile was calibrated with one: the same.
+        novelty: the user's own score of a request, where the profile was calibrated with `novelty_score=`.
         model_version: the version being served; one that differs from the profile's is refused.
         switch: says `"normal"`, `"fallback_only"` or `"review_all"`; asked on each request.
         observers: called with each decision; an observer with a method `feedback` gets labels too.
@@ -217,6 +232,9 @@ def guard(
             policy=policy,
             output=output,
             read=read,
+            cohort=cohort,
+            difficulty=difficulty,
+            novelty=novelty,
             model_version=model_version,
             switch=switch,
             observers=observers,

@@ -14,6 +14,8 @@ from ._engine import Candidate
 from ._findings import bad_output
 from ._rows import Positions, Rows
 
+Fact = Sequence[Any] | None  # one per row, None where nobody asks for it
+
 
 def wrong_length(values: Any, n: int) -> Finding | None:
     """The `output` finding of what is not one output per row."""
@@ -29,19 +31,26 @@ def wrong_length(values: Any, n: int) -> Finding | None:
 
 
 def measure(
-    candidate: Candidate, state: Rows, rows: Positions, values: Any
+    candidate: Candidate, state: Rows, rows: Positions, values: Any, cohorts: Fact, difficulties: Fact
 ) -> Sequence[tuple[Positions, TableMeasured]]:
     """Measure all rows at once; a fallback's rows in groups that were asked for the same reasons."""
     groups: dict[frozenset[CaveatCode], list[Positions]] = {}
     for past in np.unique(state.past[rows]).tolist():
         groups.setdefault(state.pasts[past].codes, []).append(np.flatnonzero(state.past[rows] == past))
     if len(groups) == 1:
-        return [(np.arange(len(rows)), candidate.measure.table(values, len(rows), next(iter(groups))))]
+        table = candidate.measure.table(values, len(rows), next(iter(groups)), cohorts, difficulties)
+        return [(np.arange(len(rows)), table)]
     measured = []
     for asked, members in groups.items():
         places = np.sort(np.concatenate(members))
-        measured.append((places, candidate.measure.table(take(values, places), len(places), asked)))
+        facts = _at(cohorts, places), _at(difficulties, places)
+        table = candidate.measure.table(take(values, places), len(places), asked, *facts)
+        measured.append((places, table))
     return measured
+
+
+def _at(facts: Fact, places: Positions) -> Fact:
+    return None if facts is None else [facts[i] for i in places.tolist()]
 
 
 def findings_by_place(
@@ -57,7 +66,7 @@ def findings_by_place(
         seen.update((int(places[at]), findings) for at, findings in measured.findings.items())
     if candidate.output is not None:
         found = candidate.output.check_table(values, len(values))
-        seen.update((at, bad_output(violations)) for at, violations in found.items())
+        seen.update((at, bad_output(violations, candidate)) for at, violations in found.items())
     return joined(seen, drift, own) if drift or own else seen
 
 

@@ -120,14 +120,18 @@ def _evidence(
         trial.reader.bind(trial.args, trial.kwargs)
         return Evidence((broken(verdict.violations),), answered=False, more=more, asked=asked)
     findings = () if verdict is HOLDS else drifted(verdict)
+    novelty = trial.engine.novelty
+    if novelty is not None and candidate.primary and (novel := novelty.one(trial.request)):
+        findings += novel
+        if novelty.blocks:
+            trial.reader.bind(trial.args, trial.kwargs)
+            return Evidence(findings, answered=False, more=more, asked=asked)
     outcome = yield from _call(trial, candidate, position, verdict)
     if isinstance(outcome, Failure):
         return Evidence((*findings, failed(outcome)), answered=False, more=more, asked=asked)
     if candidate.primary:
         trial.failure = None  # an attempt before this one may have failed
     seen = _measure(trial, candidate, outcome.value)
-    if candidate.finding is not None:
-        findings += (candidate.finding,)
     if trial.deadline is not None and trial.deadline.left() < -GRACE:
         findings += (TOO_LATE,)
     return Evidence(findings + seen, answered=True, more=more, asked=asked)
@@ -195,9 +199,12 @@ def _measure(trial: Trial, candidate: Candidate, value: Any) -> tuple[Finding, .
     trial.value = value
     if (problem := no_answer(value)) is not None:
         trial.measured, trial.value = None, None
-        return (problem,)
+        return (*candidate.own, problem)
     if candidate.output is not None and (violations := candidate.output.check(value)):
         trial.measured = None
-        return bad_output(violations)
-    measured = trial.measured = candidate.measure.one(value, trial.asked)
+        return bad_output(violations, candidate)
+    engine, request = trial.engine, trial.request
+    measured = trial.measured = candidate.measure.one(
+        value, trial.asked, engine.cohort.of(request), engine.difficulty.of(request)
+    )
     return measured.findings

@@ -113,13 +113,15 @@ def _ask(
         bad = _broken(notes)
         for findings, places in grouped(bad):
             trial.rows.see(asked[places], findings, candidate, answered=False, more=more)
-    if not len(good):
-        return
-    rows = asked[good]
-    outcome = yield from _call(trial, candidate, position, _sub_table(verdict, table, good))
     drift = {
         int(np.searchsorted(good, at)): drifted(note) for at, note in notes.items() if not note.violations
     }
+    sent = _sub_table(verdict, table, good)
+    good, drift, sent = _unlike(trial, candidate, table, asked, good, drift, sent, more=more)
+    if not len(good):
+        return
+    rows = asked[good]
+    outcome = yield from _call(trial, candidate, position, sent)
     if isinstance(outcome, Failure):
         _unanswered(trial, candidate, rows, failed(outcome), drift, more=more)
     else:
@@ -153,6 +155,34 @@ def _unanswered(
     rest = np.delete(rows, list(drift))
     if len(rest):
         trial.rows.see(rest, (finding,), candidate, answered=False, more=more)
+
+
+def _unlike(
+    trial: TableTrial,
+    candidate: Candidate,
+    table: Any,
+    asked: Positions,
+    good: Positions,
+    drift: dict[int, tuple[Finding, ...]],
+    sent: Any,
+    *,
+    more: bool,
+) -> tuple[Positions, dict[int, tuple[Finding, ...]], Any]:
+    """What is left to be sent once the novel rows are routed; where novelty only degrades, they are sent too."""
+    novelty = trial.engine.novelty
+    if novelty is None or not candidate.primary or not len(good):
+        return good, drift, sent
+    novel = novelty.rows(table if len(good) == length_of(table) else rows_of(table, good))
+    if not novel:
+        return good, drift, sent
+    noted = joined(novel, drift, ())
+    if not novelty.blocks:
+        return good, noted, sent
+    for findings, places in grouped({at: noted[at] for at in novel}):
+        trial.rows.see(asked[good[places]], findings, candidate, answered=False, more=more)
+    left = np.setdiff1d(np.arange(len(good)), np.fromiter(novel, dtype=np.intp))
+    kept = {int(np.searchsorted(left, at)): found for at, found in drift.items() if at not in novel}
+    return good[left], kept, rows_of(sent, left)
 
 
 def _sub_table(verdict: TableVerdict | None, table: Any, good: Positions) -> Any:
@@ -219,12 +249,13 @@ def _answered(
         return
     if candidate.primary:
         trial.failure = None  # an attempt before this one may have failed
-    measured = measure(candidate, trial.rows, rows, values)
+    asked = trial.table if len(rows) == len(trial.rows) else rows_of(trial.table, rows)
+    facts = trial.engine.cohort.column(asked), trial.engine.difficulty.column(asked)
+    measured = measure(candidate, trial.rows, rows, values, *facts)
     trial.answers[position] = Answers(candidate.name, values, measured)
     trial.rows.answered(rows, position)
-    own: tuple[Finding, ...] = () if candidate.finding is None else (candidate.finding,)
-    if trial.deadline is not None and trial.deadline.left() < -GRACE:
-        own += (TOO_LATE,)
+    late = trial.deadline is not None and trial.deadline.left() < -GRACE
+    own = (TOO_LATE,) if late else ()
     seen = findings_by_place(candidate, measured, values, drift, own)
     for findings, places in grouped(seen):
         trial.rows.see(rows[places], findings, candidate, answered=True, more=more)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import re
 import tempfile
 from pathlib import Path
 from typing import Any, NoReturn
@@ -22,7 +23,14 @@ def dump(content: dict[str, Any]) -> str:
         ProfileError: the content holds NaN or an infinity.
     """
     document = {"guardrails_profile": FORMAT, "sha256": digest(content), "content": content}
-    return json.dumps(document, indent=1, ensure_ascii=False, allow_nan=False) + "\n"
+    return _one_line_lists(json.dumps(document, indent=1, ensure_ascii=False, allow_nan=False)) + "\n"
+
+
+def _one_line_lists(text: str) -> str:
+    """Lists of numbers on one line: a histogram is one fact, and reads as one line of a diff."""
+    number = r"-?[0-9][-+.0-9eE]*"
+    pattern = rf"\[\n\s*({number}(?:,\n\s*{number})*)\n\s*\]"
+    return re.sub(pattern, lambda found: "[" + re.sub(r"\n\s*", " ", found[1]) + "]", text)
 
 
 def digest(content: dict[str, Any]) -> str:

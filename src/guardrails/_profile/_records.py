@@ -47,9 +47,10 @@ class Certificate:
         name: the promise, `max_error` or `max_degraded_error`.
         target: the promised error rate of the accepted answers.
         level: the share of delta this certificate used: its chance of being wrong over the calibration draw.
-        threshold: smallest accepted score s = -log(sum of the non-top probabilities); None for a regressor of
-            constant width, where every answer is accepted or none.
-        bound: largest accepted r = exp(-s), the number the request path compares; None where every answer is accepted.
+        threshold: smallest accepted score s: -log(sum of the non-top probabilities), the user's confidence, or
+            tolerance / difficulty; None where every answer is accepted or it cannot be told as a finite number.
+        bound: largest accepted r, the number the request path compares: exp(-s), minus the confidence, or the
+            difficulty; None where every answer is accepted.
         n: calibration rows accepted.
         k: errors among them.
         upper: Clopper-Pearson upper bound of the accepted rows' error at `level`; observed, not itself a certificate.
@@ -68,7 +69,8 @@ class Certificate:
 
     def words(self) -> str:
         """The promise, and what was observed, for people."""
-        where = "all answers" if not self.threshold else f"answers with score s >= {self.threshold:.4g}"
+        everything = self.bound is None or self.threshold is None or self.acceptance_rate == 1
+        where = "all answers" if everything else f"answers with score s >= {self.threshold:.4g}"
         return (
             f"{self.name}: {where} are wrong in at most {percent(self.target)}, with probability "
             f"{percent(1 - self.level)} over the draw of the calibration rows (observed: {counted(self.k, 'error')} in "
@@ -82,15 +84,19 @@ class Leaf:
 
     Attributes:
         n: calibration rows of this kind of request.
-        quantile: conformal quantile of their scores: 1 - p(truth) for a classifier, |truth - prediction| for a regressor.
+        quantile: conformal quantile of their scores, such as 1 - p(truth), or |truth - prediction| over the difficulty.
         band_quantile: the quantile of the rows below the first threshold alone, 1.0 (every label) where they are too
             few; None where there is no band.
+        band_open: whether the band had too few rows for a quantile: its answers have no interval (regressor).
+        usable: largest r of an answer whose interval is not wider than `max_width`, None without it; minus one where
+            none is.
         works: the certificate of `max_error`, or None.
         answered: the certificate of `max_degraded_error`, or None.
         works_reason: why there is no `works`, with the rows it would take; "" where there is one.
         answered_reason: the same for `answered`.
         works_asked: whether `max_error` was asked for.
         degraded_asked: whether `max_degraded_error` was asked for.
+        covered: calibration rows whose set or interval, cut at `quantile`, holds the truth.
         band_n: calibration rows between the two thresholds (all below the first one where there is no second).
         band_k: errors among them; observed, not certified.
     """
@@ -98,12 +104,15 @@ class Leaf:
     n: int
     quantile: float
     band_quantile: float | None = None
+    band_open: bool = False
+    usable: float | None = None
     works: Certificate | None = None
     answered: Certificate | None = None
     works_reason: str = ""
     answered_reason: str = ""
     works_asked: bool = False
     degraded_asked: bool = False
+    covered: int = 0
     band_n: int = 0
     band_k: int = 0
 

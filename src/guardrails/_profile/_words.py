@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import textwrap
+from html import escape
 from typing import TYPE_CHECKING
 
 from ._records import Certificate, Filters, Leaf, counted, percent
 
 if TYPE_CHECKING:
+    from ._branches import Branch
     from ._profile import Profile
 
 
@@ -19,6 +21,17 @@ def summary(profile: Profile) -> str:
         textwrap.fill(text, 110, initial_indent=f"{name:<{width}}", subsequent_indent=" " * width)
         for name, text in rows
     )
+
+
+def html(profile: Profile) -> str:
+    """The summary as a table, for a notebook."""
+    rows = [*_identity(profile), *_measured(profile), *_promised(profile)]
+    cells = "".join(
+        f"<tr><th style='text-align:left;vertical-align:top'>{escape(name)}</th>"
+        f"<td style='text-align:left'>{escape(text)}</td></tr>"
+        for name, text in rows
+    )
+    return f"<table>{cells}</table>"
 
 
 def _identity(profile: Profile) -> list[tuple[str, str]]:
@@ -40,9 +53,16 @@ def _measured(profile: Profile) -> list[tuple[str, str]]:
             else f"answers further than {profile.tolerance:g} from the truth"
         )
         rows.append(("benchmark", f"{what}: {profile.benchmark.words()}"))
+    rows += _novelty(profile)
     if profile.parity is not None:
         rows.append(("parity", profile.parity.words()))
     return rows
+
+
+def _novelty(profile: Profile) -> list[tuple[str, str]]:
+    if profile.novelty is not None:
+        return [("novelty", profile.novelty.words())]
+    return [("novelty", f"off: {profile.novelty_reason}")] if profile.novelty_reason else []
 
 
 def _counts(profile: Profile) -> str:
@@ -51,6 +71,10 @@ def _counts(profile: Profile) -> str:
         parts.append(f"{profile.filtered:,} stopped by a filter")
     if profile.grouped:
         parts.append(f"{profile.grouped:,} left out as further rows of their group")
+    if profile.fitted:
+        parts.append(f"{profile.fitted:,} for novelty to be fitted on")
+    if profile.novel:
+        parts.append(f"{profile.novel:,} left out as novel")
     return "; ".join(parts)
 
 
@@ -67,15 +91,63 @@ def _filters(filters: Filters) -> str:
 
 
 def _promised(profile: Profile) -> list[tuple[str, str]]:
-    leaf = profile.leaf
-    rows = [("coverage", _coverage(profile)), ("works", _certificate(leaf.works, leaf.works_reason))]
+    rows = [("coverage", _coverage(profile))]
+    if profile.ranking != "probabilities":
+        rows.append(("score", _SCORES[profile.ranking]))
+    rows += _branch(profile.branch)
+    if profile.primary:
+        rows.append(
+            ("after", "the primary's `unanswerable`, " + (profile.unanswerable_reason or "certified apart:"))
+        )
+    if profile.unanswerable is not None:
+        rows += _branch(profile.unanswerable)
+    branches = [profile.branch] + ([] if profile.unanswerable is None else [profile.unanswerable])
+    if any(leaf.works or leaf.answered for branch in branches for _, leaf in branch.leaves()):
+        looks = f" (delta was divided by looks={profile.looks})" if profile.looks > 1 else ""
+        if profile.look > profile.looks:
+            rows.append(("exploratory", _EXPLORATORY.format(look=profile.look, looks=profile.looks)))
+        rows.append(("together", f"all hold at once with probability {percent(1 - profile.delta)}{looks}"))
+    return rows
+
+
+_EXPLORATORY = (
+    "this was calibration {look} on the same rows, and looks={looks} was declared: what is picked from several looks "
+    "better than it is. Calibrate with looks= as many as were tried, or on other rows"
+)
+
+_SCORES = {
+    "confidence": "s = the confidence that comes with the answer",
+    "constant": "none: intervals of constant width do not tell answers apart",
+    "difficulty": "s = tolerance / the request's difficulty",
+    "width": "s = tolerance / distance of the two quantile predictions",
+}
+
+
+def _branch(branch: Branch) -> list[tuple[str, str]]:
+    rows = []
+    for cohort, leaf in branch.leaves():
+        if cohort:
+            rows.append(("cohort", f"{cohort}: {counted(leaf.n, 'row')}, quantile {leaf.quantile:.6g}"))
+        rows += _leaf(leaf)
+    if branch.cohorts is not None and branch.cohorts.small:
+        small = ", ".join(str(label) for label in branch.cohorts.small)
+        rest = (
+            "share the cohort rest"
+            if branch.cohorts.rest
+            else "are too few even together, and have no certificate"
+        )
+        rows.append(
+            ("small", f"fewer than {counted(branch.cohorts.least, 'row')} each, they {rest}: {small}")
+        )
+    return rows
+
+
+def _leaf(leaf: Leaf) -> list[tuple[str, str]]:
+    rows = [("works", _certificate(leaf.works, leaf.works_reason))]
     if leaf.degraded_asked or leaf.answered:
         rows.append(("degraded", _certificate(leaf.answered, leaf.answered_reason)))
     if leaf.band_n:
         rows.append(("band", f"below the first threshold: {band(leaf)}"))
-    if leaf.works or leaf.answered:
-        looks = f" (delta was divided by looks={profile.looks})" if profile.looks > 1 else ""
-        rows.append(("together", f"all hold at once with probability {percent(1 - profile.delta)}{looks}"))
     return rows
 
 

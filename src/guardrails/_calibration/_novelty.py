@@ -1,0 +1,189 @@
+"""Fitting novelty: the rarest field and the strongest contradiction of two fields, made conformal p-values on other rows."""
+
+from __future__ import annotations
+
+import math
+from collections import Counter
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from typing import Any, Final
+
+import numpy as np
+import numpy.typing as npt
+from scipy.stats import beta
+
+from guardrails._conformal import Bins, Bools, Floats, Ints, is_missing
+from guardrails._errors import ConfigurationError
+from guardrails._profile import Field, Label, Novelty
+
+BOUND: Final = 0.01
+_TERMS = 2
+_BINS, _FREQUENT, _MOST_LABELS = 12, 15, 256
+_SMOOTH = 2.0  # keeps pairs that are expected hardly ever from contradicting: without it a recode of one category escapes
+_MOST_FITTED = 20_000
+
+Codes = npt.NDArray[np.int64]
+
+
+def rows_needed(bound: float, terms: int = _TERMS) -> int:
+    """Reference rows below which the bound can never be reached: terms / (n + 1) <= bound."""
+    return math.ceil(terms / bound) - 1
+
+
+def fields_of(columns: dict[Any, list[Any]]) -> tuple[Field, ...]:
+    """Bins for each column, from its values."""
+    return tuple(_field(name, values) for name, values in columns.items())
+
+
+def _field(name: str | int, values: list[Any]) -> Field:
+    seen = [value for value in values if not is_missing(value)]
+    kinds = {type(value) for value in seen}
+    if kinds and kinds <= {int, float}:
+        if any(not math.isfinite(value) for value in seen):
+            seen = [value for value in seen if math.isfinite(value)]
+        distinct = len(set(seen))
+        if distinct > _FREQUENT:
+            return _numbers(name, np.array(seen, dtype=np.float64))
+    if not kinds or not kinds <= {int, float, str, bool} or len(counts := Counter(seen)) > _MOST_LABELS:
+        return Field(name=name, kind="ignored")
+    order: list[Label] = sorted(counts, key=lambda label: (-counts[label], str(label)))
+    return Field(name=name, kind="categories", labels=tuple(order[:_FREQUENT]), rare=tuple(order[_FREQUENT:]))
+
+
+def _numbers(name: str | int, values: Floats) -> Field:
+    inner = np.unique(np.quantile(values, np.linspace(0, 1, _BINS + 1)[1:-1]))
+    low, high = float(values.min()), float(np.nextafter(values.max(), np.inf))
+    cuts = (low, *(cut for cut in inner.tolist() if low < cut < high), high)
+    return Field(name=name, kind="numbers", cuts=cuts)
+
+
+def counted_fields(bins: Bins, codes: Codes) -> tuple[Field, ...]:
+    """The fields with their histograms."""
+    columns = zip(bins.fields, codes.T, strict=True)
+    return tuple(
+        field
+        if field.kind == "ignored"
+        else replace(field, counts=tuple(np.bincount(column, minlength=field.size).tolist()))
+        for field, column in columns
+    )
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Surprise:
+    """The two scores, as tables.
+
+    Attributes:
+        bins: of the fields.
+        single: per field, -log P(bin).
+        pairs: per pair of fields i < j, (size_i, size_j): log((E + a) / (N + a)), N the rows seen with both bins and E
+            the rows that independence expects: minus the pointwise mutual information, shrunk where E is small.
+    """
+
+    bins: Bins
+    single: tuple[Floats, ...]
+    pairs: tuple[Floats, ...]
+
+    def scores(self, codes: Codes) -> tuple[Floats, Floats]:
+        """(n,) the rarest field, and the strongest contradiction."""
+        rare = np.max([table[codes[:, i]] for i, table in enumerate(self.single)], axis=0)
+        strongest = np.full(len(codes), -np.inf)
+        for (i, j), table in zip(_couples(len(self.single)), self.pairs, strict=True):
+            np.maximum(strongest, table[codes[:, i], codes[:, j]], out=strongest)
+        return rare, strongest
+
+
+def _couples(d: int) -> list[tuple[int, int]]:
+    return [(i, j) for i in range(d) for j in range(i + 1, d)]
+
+
+def surprise_of(bins: Bins, codes: Codes) -> Surprise:
+    """Fit both tables on rows of bins, (n, fields)."""
+    n, sizes = len(codes), bins.sizes
+    single = tuple(
+        -np.log((np.bincount(codes[:, i], minlength=size) + 0.5) / (n + 0.5 * size))
+        for i, size in enumerate(sizes)
+    )
+    pairs = []
+    for i, j in _couples(len(sizes)):
+        together = codes[:, i] * sizes[j] + codes[:, j]
+        seen = np.bincount(together, minlength=sizes[i] * sizes[j]).reshape(sizes[i], sizes[j])
+        expected = n * np.exp(-single[i][:, None] - single[j][None, :])
+        pairs.append(np.log((expected + _SMOOTH) / (seen + _SMOOTH)))
+    return Surprise(bins, single, tuple(pairs))
+
+
+def threshold_of(scores: Floats, bound: float) -> tuple[float, int]:
+    """The score above which the conformal p-value (1 + #{reference >= s}) / (n + 1) is at most the bound, and its rank."""
+    k = math.floor(round(bound * (len(scores) + 1), 9))
+    return (float(np.sort(scores)[-k]), k) if k else (math.inf, 0)
+
+
+def flagged(surprise: Surprise, reference: Codes, fitted: int, bound: float) -> Novelty:
+    """The bins and pairs of bins whose p-value is at most the bound; each score has half of it (Bonferroni)."""
+    rare, strongest = surprise.scores(reference)
+    (first, k), (second, _) = (threshold_of(scores, bound / _TERMS) for scores in (rare, strongest))
+    n = len(reference)
+    return Novelty(
+        bound=bound,
+        terms=_TERMS,
+        fitted=fitted,
+        reference=n,
+        low=float(beta.ppf(0.05, _TERMS * k, n + 1 - _TERMS * k)),
+        high=float(beta.ppf(0.95, _TERMS * k, n + 1 - _TERMS * k)),
+        single=tuple(_hex(table > first) for table in surprise.single),
+        pairs=tuple(_hex(table > second) for table in surprise.pairs),
+    )
+
+
+def _hex(flags: Bools) -> str:
+    number = int.from_bytes(np.packbits(flags.ravel(), bitorder="little").tobytes(), "little")
+    return f"{number:x}" if number else ""
+
+
+def own_novelty(scores: Floats, bound: float) -> Novelty:
+    """The threshold of a user's own score, from rows that it was not fitted on."""
+    threshold, k = threshold_of(scores, bound)
+    n = len(scores)
+    low, high = (float(beta.ppf(share, k, n + 1 - k)) for share in (0.05, 0.95))
+    return Novelty(bound=bound, terms=1, fitted=0, reference=n, low=low, high=high, threshold=threshold)
+
+
+def bound_of(novelty: Any) -> tuple[float | None, bool]:
+    """The bound, None where novelty is off, and whether the caller named it.
+
+    Raises:
+        ConfigurationError: no share.
+    """
+    if novelty is None or novelty == "auto":
+        return (None, False) if novelty is None else (BOUND, False)
+    if isinstance(novelty, bool) or not isinstance(novelty, int | float) or not 0 < novelty < 1:
+        raise ConfigurationError.of("novelty", novelty, "must lie between 0 and 1, or be None for off")
+    return float(novelty), True
+
+
+def own_scores(score: Callable[[Any], Any], records: list[Any]) -> Floats:
+    """The user's own score of each row.
+
+    Raises:
+        ConfigurationError: it is no finite number for some row.
+    """
+    found = np.full(len(records), np.nan)
+    for at, record in enumerate(records):
+        try:
+            found[at] = float(score(record))
+        except Exception as error:
+            received = f"{type(error).__name__} at row {at} of those that pass the filters"
+            raise ConfigurationError(
+                f"novelty_score: must give a number for each request; received {received}"
+            ) from error
+    if not np.isfinite(found).all():
+        at = int((~np.isfinite(found)).argmax())
+        raise ConfigurationError(f"novelty_score: must be finite; received another number at row {at}")
+    return found
+
+
+def split(n: int, seed: int) -> tuple[Ints, Ints]:
+    """Positions that the scores are fitted on, and of the reference: two random halves, seeded."""
+    order = np.random.default_rng([seed, 1]).permutation(n)
+    half = min(n // 2, _MOST_FITTED)
+    return np.sort(order[:half]), np.sort(order[half:])
