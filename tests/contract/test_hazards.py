@@ -93,13 +93,16 @@ def test_a_config_context_does_not_switch_it_off(semantics, off):
     assert contract.check({"a": 1}) is HOLDS
 
 
-def test_rows_are_never_dropped():
-    """`drop_invalid_rows` would make a broken record an empty, valid frame."""
-    column = pa.Column(int, pa.Check.ge(0), drop_invalid_rows=True)
-    schema = pa.DataFrameSchema({"a": column}, drop_invalid_rows=True)
-    for semantics in ("record", "pandera"):
-        assert Contract(schema, semantics=semantics).check({"a": -1}).violations
-    assert schema.drop_invalid_rows, "the user's own schema is not touched"
+@pytest.mark.parametrize("semantics", ["record", "pandera"])
+@pytest.mark.parametrize("where", ["schema", "column"])
+def test_rows_are_never_dropped(where, semantics):
+    """`drop_invalid_rows` would make a broken record an empty, valid frame; the user's own schema keeps it."""
+    opaque = pa.Check(lambda s: s >= 0, name="opaque")
+    column = pa.Column(int, opaque, drop_invalid_rows=where == "column")
+    schema = pa.DataFrameSchema({"a": column}, drop_invalid_rows=where == "schema")
+    contract = Contract(schema, semantics=semantics)
+    assert [v.clause for v in contract.check({"a": -1}).violations] == ["opaque"]
+    assert schema.drop_invalid_rows or schema.columns["a"].drop_invalid_rows
 
 
 def test_the_schema_is_read_once():
@@ -390,3 +393,38 @@ def test_arrays_with_undeclared_columns():
     assert contract.check(np.array([1.0, 2.0])) is HOLDS
     assert contract.check_table(np.ones((100, 2))).ok.all()
     assert contract.counts() == {("<undeclared>", "extra"): 101}
+
+
+def test_two_checks_in_the_same_words_are_told_apart():
+    """One that needs many rows does not take the other with it, and one that only warns does not excuse the other."""
+    needs_many = pa.Check(lambda s: s.mean() < 100)
+    judges_one = pa.Check(lambda s: s > 0)
+    for checks in ([judges_one, needs_many], [needs_many, judges_one]):
+        contract = Contract(pa.DataFrameSchema({"a": pa.Column(float, checks)}))
+        assert contract.check({"a": -5.0}).violations
+        assert contract.check({"a": 5.0}) is HOLDS
+    loud_and_quiet = [pa.Check(lambda s: s > 0), pa.Check(lambda s: s < 100, raise_warning=True)]
+    schema = pa.DataFrameSchema({"a": pa.Column(float, loud_and_quiet)})
+    for semantics in ("record", "pandera"):
+        assert Contract(schema, semantics=semantics).check({"a": -5.0}).violations
+        assert not Contract(schema, semantics=semantics).check({"a": 500.0}).violations
+    frame_checks = [pa.Check(lambda d: d["a"] > 0), pa.Check(lambda d: d["a"].mean() < 100)]
+    contract = Contract(pa.DataFrameSchema({"a": pa.Column(float)}, checks=frame_checks))
+    assert contract.check({"a": -5.0}).violations
+
+
+def test_a_narrow_float_is_the_number_that_it_is():
+    """Alone, beside a field that drifts, and in a table: float32 does not compare in its own width."""
+    schema = pa.DataFrameSchema({"a": pa.Column(float, pa.Check.le(0.1)), "b": pa.Column(int)})
+    contract = Contract(schema)
+    frame = pd.DataFrame({"a": np.full(600, np.float32(0.1)), "b": 1})
+
+    assert contract.check({"a": np.float32(0.1), "b": 1}).violations
+    assert contract.check({"a": np.float32(0.1), "b": 1.0}).violations
+    assert not contract.check_table(frame).ok.any()
+
+
+def test_a_pattern_that_explodes_on_an_ordinary_ending_is_refused():
+    """The text that fails to match may end in a letter, a digit or a space."""
+    with pytest.raises(ConfigurationError, match=r"pattern|explodes"):
+        Contract(pa.DataFrameSchema({"s": pa.Column(str, pa.Check.str_matches(r"^([a-z]+)*[^0-9]$"))}))

@@ -75,7 +75,7 @@ def test_without_coercion_the_same_value_of_another_width_counts(dtype, value, w
 REFUSED = [
     ("int64", True), ("int64", np.True_), ("int64", 1.5), ("int64", "5"), ("int64", 2**63), ("int8", 300), ("uint8", -1),
     ("int64", decimal.Decimal(5)), ("int64", dt.timedelta(1)), ("int64", np.timedelta64(1, "D")), ("int64", float("inf")),
-    ("float64", True), ("float64", "1.5"), ("float64", 2**53 + 1), ("float64", 10**400), ("float32", 1e300),
+    ("float64", True), ("float64", "1.5"), ("float64", 2**53 + 1), ("float64", np.int64(2**53 + 1)), ("float64", 10**400), ("float32", 1e300),
     ("float64", decimal.Decimal("1.5")), ("float64", np.timedelta64(1, "D")), ("bool", 1), ("bool", "true"), ("bool", 0.0),
     (str, 5), (str, b"a"), (CATEGORY, "mauve"), (CATEGORY, []), ("datetime64[ns]", AWARE), (BERLIN, NAIVE),
     ("datetime64[ns]", "2024-01-01"), ("datetime64[ns]", dt.date(2024, 1, 1)), ("datetime64[ns]", 0),

@@ -246,6 +246,21 @@ def test_base_exceptions_pass_through():
         contract.check({"a": 1})
 
 
+@pytest.mark.parametrize(
+    ("checks", "edge"),
+    [
+        ([pa.Check.le(5), pa.Check.lt(5)], 5),
+        ([pa.Check.gt(5), pa.Check.ge(5)], 5),
+        ([pa.Check.in_range(0, 9), pa.Check.le(3)], 4),
+    ],
+)
+@pytest.mark.parametrize("dtype", [int, float])
+def test_the_tightest_of_several_bounds_counts(dtype, checks, edge):
+    """Of two bounds at the same number, the strict one."""
+    contract = Contract(pa.DataFrameSchema({"a": pa.Column(dtype, checks)}))
+    assert len(contract.check({"a": dtype(edge)}).violations) == 1
+
+
 def test_a_model_is_compiled_with_its_custom_checks():
     """A DataFrameModel counts as the schema it stands for, element-wise checks included."""
     contract = Contract(Model)

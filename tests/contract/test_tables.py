@@ -136,6 +136,13 @@ def test_a_2d_array_has_its_columns_in_field_order(n):
     assert [v.violations[0].kind for v in verdict.rows.values()] == ["dtype", "range"]
 
 
+def test_an_int_that_no_float_holds():
+    """It is refused in a column of ints as it is alone."""
+    contract = Contract(pa.DataFrameSchema({"f": pa.Column(float)}))
+    verdict = contract.check_table(pd.DataFrame({"f": [2**53, 2**53 + 1] * (N // 2)}))
+    assert verdict.ok.tolist() == [True, False] * (N // 2)
+
+
 def test_an_array_of_another_width_breaks_every_row(contract):
     """One column per field, or nothing can be read."""
     verdict = contract.check_table(np.zeros((N, 3)))

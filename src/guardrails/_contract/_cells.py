@@ -118,6 +118,8 @@ def _narrowed(number: float, single: type[Any]) -> Read:
 
 
 def _exact(value: Any) -> float | None:
+    if isinstance(value, np.integer):
+        value = int(value)  # numpy would compare it as a float
     try:
         number = float(value)
     except OverflowError:

@@ -111,6 +111,8 @@ def _numbers(field: Field, values: NDArray[Any]) -> Mask | None:
     single = None if field.kind.name == "int" else single_of(field.kind)
     if any(not _numeric(clause) for clause in checks) or (single is not None and values.dtype != single):
         return None
+    if single is None and values.dtype.kind == "f":
+        values = values.astype(np.float64, copy=False)  # a narrower float compares in its own width
     mask = _of_kind(field, values)
     for clause in checks:
         mask &= _clause_mask(clause, field.kind.name, values)

@@ -5,7 +5,8 @@ from __future__ import annotations
 import copy
 import re
 import warnings
-from collections.abc import Callable, Iterator, Mapping
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from threading import Lock
 from typing import Any, Final
@@ -76,7 +77,19 @@ def _tamed(schema: Any) -> Any:
     for column in schema.columns.values():
         column.drop_invalid_rows = False
         column.on_missing = None
+        _tell_apart(column.checks)
+    _tell_apart(schema.checks)
     return schema
+
+
+def _tell_apart(checks: Iterable[Any]) -> None:
+    """Number checks that would be reported in the same words: two lambdas, or two checks with one message."""
+    seen: Counter[str] = Counter()
+    for check in checks:
+        text = clause_text(check)
+        seen[text] += 1
+        if seen[text] > 1:
+            check.error = f"{text[: LONGEST_CLAUSE - 8]} ({seen[text]})"
 
 
 def warned(schema: Any) -> frozenset[Violation]:

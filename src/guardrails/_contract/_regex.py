@@ -23,7 +23,7 @@ _CLASSES: Final = {
     sre.CATEGORY_NOT_WORD: "-",
 }
 _REPEATS: Final = (sre.MAX_REPEAT, sre.MIN_REPEAT, sre.POSSESSIVE_REPEAT)
-_ENDINGS: Final = ("\x00", "!\n")
+_ENDINGS: Final = ("\x00", "!\n", "0", "a", " ")
 _LONGEST_REPEAT: Final = 24
 SLOW: Final = 0.002  # seconds on one string; a harmless pattern takes microseconds
 _MEASURED: Final = 4096  # characters that a pattern is measured on
