@@ -291,14 +291,16 @@ def tables(calls: int) -> list[list[str]]:
                 return
 
         contract = gr.Contract(schema(copies))
-        guard = gr.guard(
-            "bench", budget=60.0, contract=contract, profile=profile(contract), **providers("recording")
-        )
-        each = {
-            "bare predict": predict,
-            "pandera validate(lazy=True)": lazily,
-            "guard.batch, recording": guard.batch(predict),
-        }
+        known = profile(contract)
+        each = {"bare predict": predict, "pandera validate(lazy=True)": lazily}
+        for deadline in (True, False):
+            for telemetry in ("recording", "unsampled", "no SDK"):
+                name = f"guard.batch, deadline {'on' if deadline else 'off'}, {telemetry}"
+                budget = 60.0 if deadline else None
+                guard = gr.guard(
+                    "bench", budget=budget, contract=contract, profile=known, **providers(telemetry)
+                )
+                each[name] = guard.batch(predict)
         for name, call in each.items():
             p50, p99 = timed(call, [frame], calls)
             rows.append([f"{copies * 10} columns", name, f"{p50 / ROWS:.3f}", f"{p99 / ROWS:.3f}"])
