@@ -273,6 +273,14 @@ def test_a_compiled_clause_that_disagrees_is_pandera_s(monkeypatch):
     assert cloudpickle.loads(cloudpickle.dumps(contract)).check({"a": 10}).violations
 
 
+def test_disagreements_are_found_without_a_whole_row(monkeypatch):
+    """A field whose clauses nobody can guess does not hide another field's disagreement."""
+    monkeypatch.setattr(schema_module, "predicate", lambda *_: lambda _value: True)
+    unguessable = pa.Column(int, pa.Check(lambda v: v == 98765432, element_wise=True, name="odd"))
+    contract = Contract(pa.DataFrameSchema({"a": pa.Column(int, pa.Check.le(9)), "b": unguessable}))
+    assert contract.check({"a": 10, "b": 98765432}).violations[0].field == "a"
+
+
 def test_a_field_that_disagrees_with_the_one_row_frame_is_pandera_s(monkeypatch):
     """Under `semantics="pandera"` too."""
     right = compile_module.with_one_row_readers
