@@ -236,6 +236,7 @@ ROW_CHECKS = {
     "length": lambda row: len(row) == 2 and "low" in row,
     "get": lambda row: row.get("low") > row.get("nothing", 0.5),
     "iterated": lambda row: max(row) > 1.5,
+    "searched": lambda row: any(value == 2.0 for value in row),
     "items": lambda row: all(value > 0 for _, value in row.items()),
     "raises": lambda row: row["nothing"] > 0,
 }
