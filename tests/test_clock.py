@@ -1,5 +1,7 @@
 """The deadline in force, and the clock for tests."""
 
+import asyncio
+import pickle
 import threading
 
 import pytest
@@ -59,3 +61,102 @@ def test_a_virtual_wait_ends_with_the_lock():
 
     assert clock.wait(threading.Lock(), 5.0)
     assert clock.monotonic() == 0.0
+
+
+# --- an event loop on virtual time -------------------------------------------------------------------------------
+
+
+def test_a_coroutine_sleeps_on_the_clock():
+    """An hour passes at once, for everybody, in the order of the instants."""
+    clock, seen = VirtualClock(), []
+
+    async def sleep(seconds):
+        await clock.asleep(seconds)
+        seen.append((seconds, clock.monotonic()))
+
+    async def main():
+        await asyncio.gather(sleep(3600), sleep(0.5), sleep(2), sleep(0))
+
+    asyncio.run(main())
+
+    assert seen == [(0, 0.0), (0.5, 0.5), (2, 2.0), (3600, 3600.0)]
+
+
+def test_a_timer_is_called_when_told_or_not_at_all():
+    """Advanced to its instant it is called once; cancelled, never."""
+    clock, seen = VirtualClock(), []
+
+    async def main():
+        loop = asyncio.get_running_loop()
+        clock.call_later(loop, 5.0, lambda: seen.append("five"))
+        clock.call_later(loop, 4.0, lambda: seen.append("four")).cancel()
+        clock.call_later(loop, 0.0, lambda: seen.append("now"))
+        await asyncio.sleep(0)
+        clock.advance(5.0)
+        await asyncio.sleep(0)
+        clock.advance(5.0)
+        await asyncio.sleep(0)
+
+    asyncio.run(main())
+
+    assert seen == ["now", "five"]
+
+
+def test_a_timer_of_a_closed_loop_harms_nobody():
+    """It is never called, and the clock goes on."""
+    clock = VirtualClock()
+
+    async def main():
+        clock.call_later(asyncio.get_running_loop(), 5.0, lambda: pytest.fail("the loop is closed"))
+
+    asyncio.run(main())
+    clock.advance(10.0)
+
+    assert clock.monotonic() == 10.0
+
+
+def test_time_does_not_pass_for_a_timer_while_nobody_sleeps():
+    """What is computed, or read from elsewhere, takes no virtual time."""
+    clock = VirtualClock()
+
+    async def main():
+        timer = clock.call_later(asyncio.get_running_loop(), 5.0, lambda: pytest.fail("time has passed"))
+        for _ in range(20):
+            await asyncio.sleep(0.0005)
+        timer.cancel()
+
+    asyncio.run(main())
+
+    assert clock.monotonic() == 0.0
+
+
+def test_what_blocks_on_something_else_is_taken_to_hang(monkeypatch):
+    """After half a second of real time, which is shortened here."""
+    monkeypatch.setattr("guardrails.testing._clock._PATIENCE", 0.01)
+    clock = VirtualClock()
+
+    async def main():
+        never = asyncio.Event()
+        clock.call_later(asyncio.get_running_loop(), 5.0, never.set)
+        await never.wait()
+
+    asyncio.run(main())
+
+    assert clock.monotonic() == 5.0
+    assert not clock.wait(locked(), 2.0)
+    assert clock.monotonic() == 7.0
+
+
+def locked():
+    lock = threading.Lock()
+    lock.acquire()
+    return lock
+
+
+def test_a_copy_in_another_process_goes_on_from_the_same_instant():
+    """Pickled, it starts where it was."""
+    clock = VirtualClock(monotonic=3.0, time=100.0)
+    clock.advance(1.0)
+    copy = pickle.loads(pickle.dumps(clock))
+
+    assert (copy.monotonic(), copy.time()) == (4.0, 101.0)

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import asyncio
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
 from time import monotonic, sleep, time
@@ -16,6 +17,14 @@ class Waitable(Protocol):
 
     def acquire(self, blocking: bool = ..., timeout: float = ..., /) -> bool:
         """As `threading.Lock.acquire`."""
+        ...  # pragma: no cover
+
+
+class Timer(Protocol):
+    """Something due on an event loop."""
+
+    def cancel(self) -> None:
+        """Make it not happen; nothing where it has."""
         ...  # pragma: no cover
 
 
@@ -39,6 +48,16 @@ class Clock(Protocol):
         """Acquire `lock` within `seconds`; False when they have passed first."""
         ...  # pragma: no cover
 
+    def call_later(
+        self, loop: asyncio.AbstractEventLoop, seconds: float, callback: Callable[[], object], /
+    ) -> Timer:
+        """Call `callback` on `loop` once `seconds` have passed; called on the loop's own thread."""
+        ...  # pragma: no cover
+
+    async def asleep(self, seconds: float, /) -> None:
+        """Sleep without blocking the event loop."""
+        ...  # pragma: no cover
+
 
 class SystemClock:
     """The machine's clock."""
@@ -58,6 +77,18 @@ class SystemClock:
     def wait(lock: Waitable, seconds: float, /) -> bool:
         """Acquire `lock` within `seconds`; False when they have passed first."""
         return lock.acquire(True, seconds)
+
+    @staticmethod
+    def call_later(
+        loop: asyncio.AbstractEventLoop, seconds: float, callback: Callable[[], object], /
+    ) -> Timer:
+        """Call `callback` on `loop` once `seconds` have passed; called on the loop's own thread."""
+        return loop.call_later(seconds, callback)
+
+    @staticmethod
+    async def asleep(seconds: float, /) -> None:
+        """Sleep without blocking the event loop."""
+        await asyncio.sleep(seconds)
 
 
 SYSTEM_CLOCK = SystemClock()

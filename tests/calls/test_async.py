@@ -2,12 +2,14 @@
 
 import asyncio
 import threading
+from contextlib import suppress
 
 import pytest
 
 from guardrails._calls import Answer, Commit, Pause, Run, Workers, drive_async
 from guardrails._clock import SYSTEM_CLOCK, Deadline
 from guardrails._types import CaveatCode
+from guardrails.testing import VirtualClock
 
 
 def run(fn, *args, seconds=10.0, workers=None, is_async=True):
@@ -169,3 +171,65 @@ def test_a_pause_and_a_commit_await():
     assert done is None
     assert spoilt is error
     assert isinstance(late, TimeoutError)
+
+
+# --- on virtual time ---------------------------------------------------------------------------------------------
+
+
+def test_the_clock_keeps_the_time_of_every_wait():
+    """A deadline of ten seconds, a pause of a minute, a commit that never comes: at once in real time."""
+    clock = VirtualClock()
+
+    async def hang():
+        await clock.asleep(60)
+
+    async def main():
+        deadline = Deadline(10.0, clock)
+        task = Run(hang, (), {}, clock=clock, deadline=deadline, workers=Workers("t", 8), is_async=True)
+        outcome = await one(task)
+        at = [clock.monotonic()]
+        thread = Run(
+            clock.sleep, (60,), {}, clock=clock, deadline=Deadline(15.0, clock), workers=Workers("t", 8)
+        )
+        other = await one(thread)
+        at.append(clock.monotonic())
+        await one(Pause(clock, 60.0))
+        at.append(clock.monotonic())
+        clock.advance(60)
+        return outcome, other, at
+
+    outcome, other, at = asyncio.run(main())
+
+    assert (outcome.code, other.code) == (CaveatCode.deadline, CaveatCode.deadline)
+    assert at == [10.0, 15.0, 75.0]
+
+
+def test_a_coroutine_that_swallows_its_cancellation_lets_no_time_pass_for_others():
+    """Its caller has gone on; the next call waits for its own work alone."""
+    clock, stop = VirtualClock(), []
+
+    async def swallow():
+        while not stop:
+            with suppress(asyncio.CancelledError):
+                await clock.asleep(3.0)
+
+    async def work():
+        for _ in range(10):
+            await asyncio.sleep(0.0005)
+
+    async def main():
+        late = await one(
+            Run(swallow, (), {}, clock=clock, deadline=Deadline(10.0, clock), workers=None, is_async=True)
+        )
+        begin = clock.monotonic()
+        good = await one(
+            Run(work, (), {}, clock=clock, deadline=Deadline(20.0, clock), workers=None, is_async=True)
+        )
+        stop.append(True)
+        return late, good, begin, clock.monotonic()
+
+    late, good, begin, end = asyncio.run(main())
+
+    assert late.code is CaveatCode.deadline
+    assert isinstance(good, Answer)
+    assert (begin, end) == (10.0, 10.0)

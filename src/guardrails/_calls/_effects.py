@@ -16,6 +16,7 @@ from typing import Any, Protocol
 from .._clock import CURRENT, Clock, Deadline
 from .._types import CaveatCode
 from ._outcome import Answer, Failure, Outcome, late, raised
+from ._waits import waker
 from ._workers import Job, Workers
 
 
@@ -163,11 +164,7 @@ class Run:
         if left <= 0:
             return late(0.0, started=False)
         loop = asyncio.get_running_loop()
-        done = loop.create_future()
-
-        def wake() -> None:
-            if not done.done():
-                done.set_result(None)
+        done, wake = waker(loop)
 
         def notify() -> None:
             with suppress(RuntimeError):  # the loop has been closed since
@@ -176,7 +173,7 @@ class Run:
         job = Job(self.fn, self.args, self.kwargs, self._context(), notify, workers.tally)
         if not workers.submit(job):
             return self._saturated(workers)
-        timer = loop.call_later(left, wake)
+        timer = self.clock.call_later(loop, left, wake)
         try:
             await done
         except asyncio.CancelledError:
@@ -201,7 +198,7 @@ class Run:
             return raised(error, 0.0)
         task = asyncio.get_running_loop().create_task(call, context=self._context())
         try:
-            await asyncio.wait({task}, timeout=left)
+            await _done(task, self.clock, left)
         except asyncio.CancelledError:
             self._give_up(task)
             raise
@@ -231,6 +228,19 @@ class Run:
         if isinstance(failure, Exception):
             return raised(failure, seconds)
         raise failure
+
+
+async def _done(task: asyncio.Task[Any], clock: Clock, seconds: float | None) -> None:
+    """Wait until the task is done, or `seconds` have passed."""
+    loop = asyncio.get_running_loop()
+    done, wake = waker(loop)
+    task.add_done_callback(lambda _: wake())
+    timer = None if seconds is None else clock.call_later(loop, seconds, wake)
+    try:
+        await done
+    finally:
+        if timer is not None:
+            timer.cancel()
 
 
 def _retrieve(task: asyncio.Task[Any]) -> None:

@@ -10,6 +10,17 @@ from contextlib import suppress
 from .._clock import Clock, Deadline
 
 
+def waker(loop: asyncio.AbstractEventLoop) -> tuple[asyncio.Future[None], Callable[[], None]]:
+    """A future, and what ends the waiting for it; ending it twice does nothing."""
+    done: asyncio.Future[None] = loop.create_future()
+
+    def wake() -> None:
+        if not done.done():
+            done.set_result(None)
+
+    return done, wake
+
+
 class Pause:
     """Wait before the next attempt."""
 
@@ -25,7 +36,7 @@ class Pause:
 
     async def wait(self) -> None:
         """Sleep on the event loop."""
-        await asyncio.sleep(self.seconds)
+        await self.clock.asleep(self.seconds)
 
 
 class Commit:
@@ -74,18 +85,18 @@ class Commit:
     async def wait(self) -> Exception | None:
         """As `block`, without blocking the event loop."""
         loop = asyncio.get_running_loop()
-        done: asyncio.Future[Exception | None] = loop.create_future()
-
-        def wake(error: Exception | None) -> None:
-            if not done.done():
-                done.set_result(error)
+        done, wake = waker(loop)
+        errors: list[Exception | None] = []
 
         def callback(error: Exception | None) -> None:
+            errors.append(error)
             with suppress(RuntimeError):  # the loop has been closed since
-                loop.call_soon_threadsafe(wake, error)
+                loop.call_soon_threadsafe(wake)
 
         self.start(callback)
+        timer = self.clock.call_later(loop, max(self._left(), 0.0), wake)
         try:
-            return await asyncio.wait_for(done, max(self._left(), 0.0))
-        except TimeoutError:
-            return TimeoutError("not committed in time")
+            await done
+        finally:
+            timer.cancel()
+        return errors[0] if errors else TimeoutError("not committed in time")

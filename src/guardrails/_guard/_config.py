@@ -312,5 +312,7 @@ def _clock(clock: Clock | None) -> Clock:
     if clock is None:
         return SYSTEM_CLOCK
     if isinstance(clock, type) or not isinstance(clock, Clock):
-        raise ConfigurationError.of("clock", type(clock), "must have monotonic, time, sleep and wait")
+        raise ConfigurationError.of(
+            "clock", type(clock), "must have monotonic, time, sleep, wait, asleep and call_later"
+        )
     return clock
