@@ -5,13 +5,14 @@ from __future__ import annotations
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
-from ._calls import Budget
+from ._calls import Breaker, Budget
 from ._clock import deadline, time_left
 from ._contract import Contract
 from ._errors import ConfigurationError, GuardrailsError, ProfileError, ReviewRequiredError
 from ._guard import Decisions, Fallback, Guard, Guarded, guard
 from ._profile import Profile
 from ._routing import Policy
+from ._switch import Flip, Switch
 from ._types import Caveat, CaveatCode, Decision, Degraded, Interval, NeedsReview, Route, Violation, Works
 
 if TYPE_CHECKING:
@@ -29,6 +30,7 @@ _LAZY = {
 }
 
 __all__ = [
+    "Breaker",
     "Budget",
     "CalibrationWarning",
     "Caveat",
@@ -39,6 +41,7 @@ __all__ = [
     "Decisions",
     "Degraded",
     "Fallback",
+    "Flip",
     "Guard",
     "Guarded",
     "GuardrailsError",
@@ -50,6 +53,7 @@ __all__ = [
     "ReviewQueue",
     "ReviewRequiredError",
     "Route",
+    "Switch",
     "Violation",
     "Works",
     "calibrate_classifier",

@@ -6,7 +6,7 @@ from contextlib import suppress
 
 import pytest
 
-from guardrails._calls import Answer, Commit, Pause, Run, Workers, drive_async
+from guardrails._calls import Answer, Commit, Pause, TaskRun, ThreadRun, Workers, drive_async
 from guardrails._clock import SYSTEM_CLOCK, Deadline
 from guardrails._types import CaveatCode
 from guardrails.testing import VirtualClock
@@ -15,7 +15,8 @@ from guardrails.testing import VirtualClock
 def run(fn, *args, seconds=10.0, workers=None, is_async=True):
     workers = Workers("t", 8) if workers is None else workers
     deadline = None if seconds is None else Deadline(SYSTEM_CLOCK.monotonic() + seconds, SYSTEM_CLOCK)
-    return Run(fn, args, {}, clock=SYSTEM_CLOCK, deadline=deadline, workers=workers, is_async=is_async)
+    kind = TaskRun if is_async else ThreadRun
+    return kind(fn, args, {}, clock=SYSTEM_CLOCK, deadline=deadline, workers=workers)
 
 
 async def one(effect):
@@ -185,10 +186,10 @@ def test_the_clock_keeps_the_time_of_every_wait():
 
     async def main():
         deadline = Deadline(10.0, clock)
-        task = Run(hang, (), {}, clock=clock, deadline=deadline, workers=Workers("t", 8), is_async=True)
+        task = TaskRun(hang, (), {}, clock=clock, deadline=deadline, workers=Workers("t", 8))
         outcome = await one(task)
         at = [clock.monotonic()]
-        thread = Run(
+        thread = ThreadRun(
             clock.sleep, (60,), {}, clock=clock, deadline=Deadline(15.0, clock), workers=Workers("t", 8)
         )
         other = await one(thread)
@@ -218,13 +219,9 @@ def test_a_coroutine_that_swallows_its_cancellation_lets_no_time_pass_for_others
             await asyncio.sleep(0.0005)
 
     async def main():
-        late = await one(
-            Run(swallow, (), {}, clock=clock, deadline=Deadline(10.0, clock), workers=None, is_async=True)
-        )
+        late = await one(TaskRun(swallow, (), {}, clock=clock, deadline=Deadline(10.0, clock), workers=None))
         begin = clock.monotonic()
-        good = await one(
-            Run(work, (), {}, clock=clock, deadline=Deadline(20.0, clock), workers=None, is_async=True)
-        )
+        good = await one(TaskRun(work, (), {}, clock=clock, deadline=Deadline(20.0, clock), workers=None))
         stop.append(True)
         return late, good, begin, clock.monotonic()
 

@@ -6,7 +6,7 @@ import weakref
 
 import pytest
 
-from guardrails._calls import Answer, Budget, Run, Workers, attempts, drive, retrying
+from guardrails._calls import Answer, Budget, InlineRun, Pace, Pause, ThreadRun, Workers, attempts, drive
 from guardrails._clock import Deadline
 from guardrails._errors import ConfigurationError
 from guardrails._types import CaveatCode
@@ -16,7 +16,7 @@ from guardrails.testing import VirtualClock
 def try_(fn, clock, *, seconds=10.0, **budget):
     seen = []
     budget = Budget(seconds, **budget)
-    run = Run(
+    run = ThreadRun(
         fn,
         (),
         {},
@@ -24,9 +24,20 @@ def try_(fn, clock, *, seconds=10.0, **budget):
         deadline=Deadline(clock.monotonic() + seconds, clock),
         workers=Workers("t", 8),
     )
-    controller = retrying(budget) if budget.attempts > 1 else None
-    outcome = drive(attempts(run, controller, lambda n, o: seen.append((n, getattr(o, "code", "answer")))))
-    return outcome, seen
+    pace = Pace(budget) if budget.attempts > 1 else None
+    told = lambda n, o: seen.append((n, getattr(o, "code", "answer")))
+    return drive(attempts(run, pace, told, wait, rest_on(clock))), seen
+
+
+def wait(run):
+    return (yield run)
+
+
+def rest_on(clock):
+    def rest(seconds):
+        yield Pause(clock, seconds)
+
+    return rest
 
 
 class Flaky:
@@ -108,15 +119,18 @@ def test_a_failed_call_leaves_no_reference_to_its_arguments(threaded):
     class Payload:
         pass
 
-    deadline, workers = (Deadline(10.0, VirtualClock()), Workers("t", 8)) if threaded else (None, None)
-
+    clock = VirtualClock()
     payload = Payload()
     freed = weakref.ref(payload)
-    run = Run(lambda p: 1 / 0, (payload,), {}, clock=VirtualClock(), deadline=deadline, workers=workers)
+    call = (lambda p: 1 / 0, (payload,), {})
+    if threaded:
+        run = ThreadRun(*call, clock=clock, deadline=Deadline(10.0, clock), workers=Workers("t", 8))
+    else:
+        run = InlineRun(*call, clock=clock, deadline=None)
     gc.disable()
     try:
-        drive(attempts(run, None, lambda n, o: None))
-        del run, payload
+        drive(attempts(run, None, lambda n, o: None, wait, rest_on(clock)))
+        del run, payload, call
         assert freed() is None
     finally:
         gc.enable()

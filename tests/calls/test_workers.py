@@ -7,7 +7,7 @@ import time
 
 import pytest
 
-from guardrails._calls import Answer, Failure, Run, Workers, drive
+from guardrails._calls import Answer, Failure, InlineRun, ThreadRun, Workers, drive
 from guardrails._clock import CURRENT, SYSTEM_CLOCK, Deadline
 from guardrails._types import CaveatCode
 from guardrails.testing import VirtualClock
@@ -16,7 +16,9 @@ from guardrails.testing import VirtualClock
 def run(fn, *args, seconds=10.0, workers=None, clock=SYSTEM_CLOCK, **more):
     workers = Workers("t", 8) if workers is None else workers
     deadline = None if seconds is None else Deadline(clock.monotonic() + seconds, clock)
-    return Run(fn, args, {}, clock=clock, deadline=deadline, workers=workers, **more)
+    if deadline is None:
+        return InlineRun(fn, args, {}, clock=clock, deadline=None, **more)
+    return ThreadRun(fn, args, {}, clock=clock, deadline=deadline, workers=workers, **more)
 
 
 def one(effect):

@@ -102,8 +102,9 @@ def test_deadline_without_fallback_needs_review_at_the_deadline(profile):
     decision = guarded(profile, hang(clock), clock=clock)(WORKS)
 
     assert (decision.route, codes(decision)) == ("needs_review", ["deadline", "review_not_stored"])
-    assert clock.monotonic() == 10.0
-    assert decision.elapsed == 10.0
+    assert clock.monotonic() == pytest.approx(10.0, abs=0.0011)  # the guard keeps a millisecond for itself
+    assert clock.monotonic() <= 10.0
+    assert decision.elapsed == clock.monotonic()
 
 
 def test_both_hang(profile):
@@ -115,7 +116,8 @@ def test_both_hang(profile):
         "needs_review",
         ["deadline", "deadline", "review_not_stored"],
     )
-    assert clock.monotonic() == 10.0
+    assert clock.monotonic() == pytest.approx(10.0, abs=0.0011)  # the guard keeps a millisecond for itself
+    assert clock.monotonic() <= 10.0
 
 
 def test_error_asks_the_fallback_and_keeps_the_exception(profile):
@@ -542,8 +544,8 @@ def test_an_enclosing_deadline_is_the_earlier_one(profile):
         hanging = guarded(profile, hang(clock), clock=clock)(WORKS)
     assert guard(WORKS).route == "works"
 
-    assert seen == [2.0, 10.0]
-    assert (hanging.elapsed, codes(hanging)[0]) == (2.0, "deadline")
+    assert seen == [pytest.approx(2.0, abs=0.0011), pytest.approx(10.0, abs=0.0011)]
+    assert (hanging.elapsed, codes(hanging)[0]) == (pytest.approx(2.0, abs=0.0011), "deadline")
 
 
 def test_retries_stay_inside_the_budget(profile):

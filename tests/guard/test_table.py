@@ -200,7 +200,8 @@ def test_a_hanging_table_is_decided_at_the_deadline(profile):
     decisions = guard(profile, clock=clock).batch(hangs)(pd.DataFrame({"x": [0.99, 0.8]}))
 
     assert [codes(d)[0] for d in decisions] == ["deadline", "deadline"]
-    assert clock.monotonic() == 10.0
+    assert clock.monotonic() == pytest.approx(10.0, abs=0.0011)  # the guard keeps a millisecond for itself
+    assert clock.monotonic() <= 10.0
 
 
 def test_reviews_of_a_table_are_committed_together(profile):

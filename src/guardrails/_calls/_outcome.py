@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any, TypeAlias
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 from .._types import CaveatCode
+
+if TYPE_CHECKING:
+    from ._workers import Workers
 
 
 @dataclass(slots=True)
@@ -41,9 +44,16 @@ class Failure:
 Outcome: TypeAlias = Answer | Failure
 
 
-def raised(error: Exception, seconds: float) -> Failure:
+class KilledError(TimeoutError):
+    """A call that was stopped at its deadline from outside."""
+
+
+def raised(error: BaseException, seconds: float) -> Failure:
     """The failure of a call that raised; the message of the exception may hold values, so only its type is named."""
-    return Failure(CaveatCode.error, type(error).__qualname__, error, seconds)
+    kept = error if isinstance(error, Exception) else None
+    if isinstance(error, KilledError):
+        return Failure(CaveatCode.deadline, str(error), error, seconds)
+    return Failure(CaveatCode.error, type(error).__qualname__, kept, seconds)
 
 
 def late(waited: float, *, started: bool) -> Failure:
@@ -52,3 +62,8 @@ def late(waited: float, *, started: bool) -> Failure:
         return Failure(CaveatCode.deadline, "no time was left to start the call", seconds=waited)
     detail = f"nothing returned within {waited:.3g} s; the call may still be running"
     return Failure(CaveatCode.deadline, detail, TimeoutError(detail), waited)
+
+
+def saturated(workers: Workers) -> Failure:
+    """The failure of a call that was not made, since too many of the function's calls are running already."""
+    return Failure(CaveatCode.saturated, workers.full())

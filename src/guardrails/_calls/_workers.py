@@ -1,4 +1,4 @@
-"""Reused daemon threads that run one function, so that its caller can stop waiting."""
+"""Reused daemon threads that run one function, so that its caller can stop waiting; bounded in number."""
 
 from __future__ import annotations
 
@@ -40,7 +40,19 @@ class Job:
     stopped waiting. `list.pop` is atomic, so exactly one of them gets it.
     """
 
-    __slots__ = ("args", "claim", "context", "error", "fn", "kwargs", "notify", "tally", "value")
+    __slots__ = (
+        "args",
+        "claim",
+        "context",
+        "end",
+        "error",
+        "fn",
+        "kwargs",
+        "monotonic",
+        "notify",
+        "tally",
+        "value",
+    )
 
     def __init__(
         self,
@@ -50,6 +62,7 @@ class Job:
         context: Context,
         notify: Callable[[], object],
         tally: Tally,
+        monotonic: Callable[[], float],
     ) -> None:
         self.fn: Callable[..., Any] | None = fn
         self.args = args
@@ -58,6 +71,8 @@ class Job:
         self.notify = notify
         self.claim = [None]
         self.tally = tally
+        self.monotonic = monotonic
+        self.end = 0.0
         self.value: Any = None
         self.error: BaseException | None = None
 
@@ -69,40 +84,53 @@ class Job:
             self.value = context.run(fn, *self.args, **self.kwargs)
         except BaseException as error:  # re-raised, or turned into a failure, by the caller
             self.error = error
+        self.end = self.monotonic()
         self.fn = self.context = None
         self.args, self.kwargs = (), {}
 
 
 class _Worker:
-    __slots__ = ("go", "job")
+    __slots__ = ("go", "job", "places")
 
-    def __init__(self) -> None:
+    def __init__(self, places: deque[None]) -> None:
         self.go = _thread.allocate_lock()
         self.go.acquire()
         self.job: Job | None = None
+        self.places = places
 
 
 class Workers:
-    """The threads of one function.
+    """The threads of one function, and the places of its calls.
 
-    They start when needed, are reused last in first out, and belong to the process: in a forked child, `reset`. A caller
-    that stops waiting abandons its worker, which is counted until the function returns.
+    Threads start when needed, are reused last in first out, and belong to the process: in a forked child, `reset`. A
+    caller that stops waiting abandons its call, which is counted, and keeps its thread or its place, until the function
+    returns.
 
     Args:
         name: names the threads.
-        max_abandoned: at this many abandoned calls `submit` refuses another.
+        max_abandoned: at this many abandoned calls another is refused.
         changed: told +1 when a call is abandoned and -1 when it ends after all.
+        max_concurrent: at this many calls at once, abandoned ones among them, another is refused.
     """
 
-    def __init__(self, name: str, max_abandoned: int, changed: Callable[[int], None] | None = None) -> None:
+    def __init__(
+        self,
+        name: str,
+        max_abandoned: int,
+        changed: Callable[[int], None] | None = None,
+        max_concurrent: int = 64,
+    ) -> None:
         self.name = name
         self.max_abandoned = max_abandoned
+        self.max_concurrent = max_concurrent
         self._changed = changed
         self.reset()
 
     def reset(self) -> None:
-        """Forget every thread; in a forked child there are none."""
+        """Forget every thread and every place; in a forked child there are none."""
         self._idle: deque[_Worker] = deque()
+        # what is taken from the right and put back is atomic: no lock on the way of a call
+        self._places: deque[None] = deque([None] * self.max_concurrent)
         self.tally = Tally(self._changed)
 
     @property
@@ -115,23 +143,48 @@ class Workers:
         """Calls that their callers gave up, ever."""
         return self.tally.total
 
-    def __getstate__(self) -> tuple[str, int, Callable[[int], None] | None]:
-        return (self.name, self.max_abandoned, self._changed)
+    @property
+    def running(self) -> int:
+        """Calls that run now, abandoned ones among them."""
+        return self.max_concurrent - len(self._places) - len(self._idle)
 
-    def __setstate__(self, state: tuple[str, int, Callable[[int], None] | None]) -> None:
+    def __getstate__(self) -> tuple[str, int, Callable[[int], None] | None, int]:
+        return (self.name, self.max_abandoned, self._changed, self.max_concurrent)
+
+    def __setstate__(self, state: tuple[str, int, Callable[[int], None] | None, int]) -> None:
         self.__init__(*state)  # type: ignore[misc]
 
+    def full(self) -> str:
+        """Why no further call is made, for people."""
+        if self.abandoned >= self.max_abandoned:
+            return f"{self.abandoned} abandoned calls are still running, at most {self.max_abandoned} may"
+        return f"{self.running} calls are running, at most {self.max_concurrent} may"
+
+    def enter(self) -> bool:
+        """Take the place of a call that needs no thread; False where there is none."""
+        if self.abandoned >= self.max_abandoned:
+            return False
+        try:
+            self._places.pop()
+        except IndexError:
+            return False
+        return True
+
+    def leave(self) -> None:
+        """Give the place back."""
+        self._places.append(None)
+
     def submit(self, job: Job) -> bool:
-        """Hand the job to a worker; False where too many calls are abandoned."""
+        """Hand the job to a worker; False where too many calls are abandoned or running."""
         if self.abandoned >= self.max_abandoned:
             return False
         try:
             worker = self._idle.pop()
         except IndexError:
-            try:
-                worker = self._start()
-            except RuntimeError:  # the machine gives no more threads
+            started = self._start()
+            if started is None:
                 return False
+            worker = started
         worker.job = job
         worker.go.release()
         return True
@@ -145,11 +198,19 @@ class Workers:
         job.tally.count(1)
         return True
 
-    def _start(self) -> _Worker:
-        worker = _Worker()
-        threading.Thread(
+    def _start(self) -> _Worker | None:
+        """Another thread, in a place of its own while it lives; None where there is none to be had."""
+        if not self.enter():
+            return None
+        worker = _Worker(self._places)
+        thread = threading.Thread(
             target=_serve, args=(self, worker), name=f"guardrails {self.name}", daemon=True
-        ).start()
+        )
+        try:
+            thread.start()
+        except RuntimeError:  # the machine gives no more threads
+            self.leave()
+            return None
         return worker
 
     def _finish(self, worker: _Worker, job: Job) -> None:
@@ -157,16 +218,21 @@ class Workers:
             job.claim.pop()
         except IndexError:
             job.tally.count(-1)
-            self._idle.append(worker)
+            self._rest(worker)
             return
-        self._idle.append(worker)  # before the caller wakes, so that its next call finds this worker
+        self._rest(worker)  # before the caller wakes, so that its next call finds this worker
         job.notify()
+
+    def _rest(self, worker: _Worker) -> None:
+        if worker.places is self._places:  # a worker from before a reset ends
+            self._idle.append(worker)
 
     def _retire(self, worker: _Worker) -> bool:
         try:
             self._idle.remove(worker)
         except ValueError:  # a caller has taken it this instant
             return False
+        worker.places.append(None)
         return True
 
 
@@ -180,4 +246,6 @@ def _serve(workers: Workers, worker: _Worker) -> None:
         assert job is not None  # noqa: S101 - submit sets it before it releases
         job.run()
         workers._finish(worker, job)  # noqa: SLF001
+        if worker.places is not workers._places:  # noqa: SLF001
+            return
         del job

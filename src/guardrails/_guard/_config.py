@@ -5,14 +5,15 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Final, Generic, Literal, TypeVar, cast
+from typing import TYPE_CHECKING, Any, Final, Generic, TypeVar, cast, get_args
 
-from .._calls import Budget
+from .._calls import Breaker, Budget, Enforcement
 from .._clock import SYSTEM_CLOCK, Clock
 from .._contract import Contract, OutputCheck, contract_of, output_of
 from .._errors import ConfigurationError
 from .._profile import Profile
 from .._routing import DEFAULT_POLICY, Policy
+from .._switch import SwitchState
 from .._types import Decision
 from ._facts import Source, check_facts
 from ._novel import Score, check_novelty
@@ -26,7 +27,6 @@ if TYPE_CHECKING:
 
 F_co = TypeVar("F_co", covariant=True)
 
-SwitchState = Literal["normal", "fallback_only", "review_all"]
 Switch = Callable[[], SwitchState]
 Observer = Callable[[Decision[Any]], object]
 
@@ -53,6 +53,9 @@ class Fallback(Generic[F_co]):
         output: check of its answer.
         caveat: what its answer lacks, for people; part of the `fallback` caveat's message.
         name: what `served_by` says; "" takes the function's name.
+        enforcement: how it is held to the deadline, as `Budget(enforcement=)`; None: what fits the function.
+        probe: share of the requests that it also runs for in the shadow, whatever answers them, so that the time that is
+            kept for it stays fresh; 0, the default, never, since a fallback may cost money.
 
     Raises:
         ConfigurationError: a value that cannot work.
@@ -65,6 +68,8 @@ class Fallback(Generic[F_co]):
     output: Any = None
     caveat: str = ""
     name: str = ""
+    enforcement: Enforcement | None = None
+    probe: float = 0.0
 
     def __call__(self, *args: Any, **kwargs: Any) -> F_co:
         """Call the function; a list of functions and `Fallback`s has one type that way."""
@@ -80,11 +85,20 @@ class Fallback(Generic[F_co]):
         if not isinstance(cast("object", self.name), str) or self.name == "primary":
             raise ConfigurationError.of("Fallback(name=)", self.name, 'must be a string other than "primary"')
         check_profile("Fallback(profile=)", self.profile)
+        self._check_calls()
         check_optional_callable("Fallback(read=)", self.read)
         object.__setattr__(self, "name", self.name or name_of(self.fn))
         object.__setattr__(self, "output", output_of(self.output, "Fallback(output=)"))
         if self.contract is not INHERIT:
             object.__setattr__(self, "contract", contract_of(self.contract, "Fallback(contract=)"))
+
+    def _check_calls(self) -> None:
+        if self.enforcement is not None and self.enforcement not in get_args(Enforcement):
+            mend = 'must be "thread", "process", "cooperative" or "async", or None for what fits the function'
+            raise ConfigurationError.of("Fallback(enforcement=)", self.enforcement, mend)
+        share: object = self.probe
+        if not isinstance(share, int | float) or isinstance(share, bool) or not 0 <= share <= 1:
+            raise ConfigurationError.of("Fallback(probe=)", self.probe, "must be a share from 0 to 1")
 
 
 def check_profile(parameter: str, profile: object) -> None:
@@ -122,6 +136,7 @@ class Config:
     novelty: Score | None
     model_version: str
     switch: Switch | None
+    breaker: Breaker | None
     observers: tuple[Observer, ...]
     request: Mode
     clock: Clock
@@ -145,6 +160,7 @@ def configure(
     novelty: Score | None,
     model_version: str | None,
     switch: Switch | None,
+    breaker: Breaker | None,
     observers: Sequence[Observer],
     request: Mode,
     clock: Clock | None,
@@ -179,6 +195,7 @@ def configure(
         novelty=novelty,
         model_version=_model_version(model_version, profile),
         switch=switch,
+        breaker=_breaker(breaker),
         observers=_observers(observers),
         request=_mode(request),
         clock=_clock(clock),
@@ -273,6 +290,12 @@ def _policy(policy: Policy | None) -> Policy:
     if not isinstance(policy, Policy):
         raise ConfigurationError.of("policy", type(policy), "must be gr.Policy(...), or None")
     return policy
+
+
+def _breaker(breaker: object) -> Breaker | None:
+    if breaker is None or isinstance(breaker, Breaker):
+        return breaker
+    raise ConfigurationError.of("breaker", breaker, "must be gr.Breaker(...), or None for no circuit breaker")
 
 
 def _model_version(version: str | None, profile: Profile | None) -> str:

@@ -1,4 +1,4 @@
-"""One guarded function's moving parts: its candidates, workers, counters and telemetry, per process."""
+"""One guarded function's moving parts: its candidates, counters, switch and telemetry, per process."""
 
 from __future__ import annotations
 
@@ -9,28 +9,21 @@ import threading
 import weakref
 from collections import Counter
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import Any, cast
 
-from .._calls import Latency, Workers, retrying
+from .._calls import Pace
 from .._clock import Deadline, earlier
-from .._conformal import Measure
-from .._contract import Contract, OutputCheck
-from .._profile import Profile
+from .._switch import STATES, SwitchState, switched
 from .._telemetry import Telemetry
-from .._types import CaveatCode, Finding, Route
-from ._config import INHERIT, Config, Fallback, SwitchState
+from .._types import Route
+from ._candidate import candidates_of, enforcement_of, filters_mismatch, first_guess
+from ._config import Config
 from ._facts import Fact
 from ._novel import novelty_of
-from ._request import is_coroutine_function, name_of
+from ._request import name_of
+from ._schedule import Schedule
 
 _LOG = logging.getLogger("guardrails")
-
-# a fallback never measured gets this share of the budget kept back, and none may ever take more than half
-_FIRST_GUESS = 0.2
-_MOST = 0.5
-# a waiting thread needs up to one switch interval of the interpreter to get its turn
-_WAKE_UP = 0.005
 
 
 class _Ids:
@@ -50,33 +43,6 @@ class _Ids:
 
 
 IDS = _Ids()
-
-
-@dataclass(slots=True, eq=False)
-class Candidate:
-    """The primary or one fallback, ready to be asked."""
-
-    name: str
-    fn: Callable[..., Any]
-    primary: bool
-    is_async: bool
-    contract: Contract | None
-    output: OutputCheck | None
-    measure: Measure
-    workers: Workers | None
-    latency: Latency
-    finding: Finding | None  # what its mere answering means: the `fallback` caveat
-
-    @property
-    def own(self) -> tuple[Finding, ...]:
-        """The `fallback` caveat, for an answer that is not measured."""
-        return () if self.finding is None else (self.finding,)
-
-    def named(self, detail: str) -> str:
-        """The detail, saying which fallback it is about."""
-        if self.primary:
-            return detail
-        return f"fallback {self.name!r}: {detail}" if detail else f"fallback {self.name!r}"
 
 
 class Engine:
@@ -99,7 +65,7 @@ class Engine:
         self.difficulty = Fact(config.difficulty, fields)
         self.novelty = novelty_of(config.profile, config.novelty, config.contract, config.policy)
         self.mismatch = filters_mismatch(config.profile, config.contract, config.output)
-        self.enforcement = _enforcement(config, fn)
+        self.enforcement = enforcement_of(config.budget, fn)
         self.about = self._about()
         self.telemetry = Telemetry(
             name,
@@ -107,10 +73,11 @@ class Engine:
             tracer_provider=config.tracer_provider,
             meter_provider=config.meter_provider,
         )
-        primary = self._primary(fn)
-        self.candidates = (primary, *(self._fallback(each, primary) for each in config.fallbacks))
+        self.candidates = candidates_of(config, fn, name, self.telemetry.abandoned)
         budget = config.budget
-        self.controller = retrying(budget) if budget is not None and budget.attempts > 1 else None
+        self.pace = Pace(budget) if budget is not None and budget.attempts > 1 else None
+        self.schedule = Schedule(config, self.candidates)
+        self.probed = any(each.probe for each in self.candidates)
         self._switch_state: SwitchState = "normal"
         self._counts: Counter[Route] = Counter()
         self._lock = threading.Lock()
@@ -135,80 +102,14 @@ class Engine:
             "model_version": self.model_version,
         }
 
-    def _workers(self, name: str) -> Workers | None:
-        budget = self.config.budget
-        return None if budget is None else Workers(name, budget.max_abandoned, self.telemetry.abandoned)
-
-    def _first_guess(self) -> float:
-        budget, many = self.config.budget, max(len(self.config.fallbacks), 1)
-        return 0.0 if budget is None else budget.seconds * _FIRST_GUESS / many
-
-    def _primary(self, fn: Callable[..., Any]) -> Candidate:
-        config = self.config
-        return Candidate(
-            name="primary",
-            fn=fn,
-            primary=True,
-            is_async=is_coroutine_function(fn),
-            contract=config.contract,
-            output=config.output,
-            measure=Measure(config.profile, read=config.read, filters_match=not self.mismatch),
-            workers=self._workers(self.name),
-            latency=Latency(0.0),
-            finding=None,
-        )
-
-    def _fallback(self, fallback: Fallback[Any], primary: Candidate) -> Candidate:
-        contract = primary.contract if fallback.contract is INHERIT else fallback.contract
-        mismatch = filters_mismatch(fallback.profile, contract, fallback.output)
-        detail = f"{fallback.name!r}, {fallback.caveat}" if fallback.caveat else repr(fallback.name)
-        finding = Finding(CaveatCode.fallback, detail)
-        limit = None if self.config.profile is None else self.config.profile.max_degraded_error
-        return Candidate(
-            name=fallback.name,
-            fn=fallback.fn,
-            primary=False,
-            is_async=is_coroutine_function(fallback.fn),
-            contract=contract,
-            output=fallback.output,
-            measure=Measure(
-                fallback.profile,
-                read=fallback.read,
-                filters_match=not mismatch,
-                fallback=finding,
-                limit=limit,
-            ),
-            workers=self._workers(f"{self.name} fallback {fallback.name}"),
-            latency=Latency(self._first_guess()),
-            finding=finding,
-        )
-
     def deadline(self, begin: float) -> Deadline | None:
         """When the caller must have its decision; the earlier of the own budget and an enclosing deadline."""
         budget = self.config.budget
         return None if budget is None else earlier(Deadline(begin + budget.seconds, self.clock))
 
-    def cut(self, deadline: Deadline | None, position: int) -> Deadline | None:
-        """When the candidate at `position` must have answered: time is kept back for what comes after it."""
-        if deadline is None:
-            return None
-        keep = self.kept_back(position)
-        if keep == 0.0:
-            return deadline
-        # an enclosing deadline may have left less than the budget: half of what there is belongs to this candidate
-        keep = min(keep, max(deadline.left(), 0.0) * _MOST)
-        return Deadline(deadline.at - keep, deadline.clock)
-
-    def kept_back(self, position: int) -> float:
-        """Seconds kept back after the candidate at `position`: recent q99 of each later fallback and of a commit."""
-        budget, review = self.config.budget, self.config.review
-        if budget is None:
-            return 0.0
-        later = self.candidates[position + 1 :]
-        keep = sum(max(each.latency.q99, _WAKE_UP) for each in later)
-        if review is not None:
-            keep += review.commit_q99()
-        return min(keep, budget.seconds * _MOST)
+    def fresh_deadline(self) -> Deadline | None:
+        """The deadline of a call that begins now."""
+        return self.deadline(self.clock.monotonic())
 
     def switch_state(self) -> SwitchState:
         """What the switch says; the last good state where it fails or says something else."""
@@ -222,7 +123,7 @@ class Engine:
                 "guard %r: the switch raised; state %r stays in force", self.name, self._switch_state
             )
             return self._switch_state
-        if isinstance(cast("object", state), str) and state in {"normal", "fallback_only", "review_all"}:
+        if isinstance(cast("object", state), str) and state in STATES:
             self._switch_state = state
         else:
             _LOG.warning(
@@ -266,9 +167,12 @@ class Engine:
             "abandoned_total": {
                 c.name: 0 if c.workers is None else c.workers.abandoned_total for c in self.candidates
             },
-            "kept_back": self.kept_back(0),
+            "running": {c.name: 0 if c.workers is None else c.workers.running for c in self.candidates},
+            "circuit": {c.name: None if c.circuit is None else c.circuit.status() for c in self.candidates},
+            "kept_back": self.schedule.kept_back(0),
             "drift": self._drift(),
             "switch": self.switch_state(),
+            "switched": switched(self.config.switch),
         }
 
     def _drift(self) -> dict[str, int]:
@@ -285,9 +189,7 @@ class Engine:
         self._lock = threading.Lock()  # after a fork, the old one may be held by a thread that is not there
         self._counts = Counter()
         for candidate in self.candidates:
-            candidate.latency = Latency(0.0 if candidate.primary else self._first_guess())
-            if candidate.workers is not None:
-                candidate.workers.reset()
+            candidate.reset(first_guess(self.config))
 
 
 _ALIVE: weakref.WeakSet[Engine] = weakref.WeakSet()
@@ -301,18 +203,3 @@ def _after_fork() -> None:
 
 if hasattr(os, "register_at_fork"):
     os.register_at_fork(after_in_child=_after_fork)
-
-
-def filters_mismatch(profile: Profile | None, contract: Contract | None, output: OutputCheck | None) -> str:
-    """Why the guard's filters are not those of its certificate; "" where they are."""
-    if profile is None:
-        return ""
-    return profile.matches_filters(
-        None if contract is None else contract.fingerprint, None if output is None else output.fingerprint
-    )
-
-
-def _enforcement(config: Config, fn: Callable[..., Any]) -> str:
-    if config.budget is None:
-        return "inline"
-    return "async" if is_coroutine_function(fn) else "thread"

@@ -7,7 +7,8 @@ from collections.abc import Iterator
 from .. import _routing
 from .._contract import Contract
 from .._profile import Profile
-from ._engine import Candidate, Engine, filters_mismatch
+from ._candidate import Candidate, filters_mismatch
+from ._engine import Engine
 
 _CANNOT_STOP = {
     "thread": "The caller goes on at its deadline; the call itself runs on in its thread, counted, and a C call that "
@@ -41,7 +42,7 @@ def _lines(engine: Engine) -> Iterator[str]:
 def _time(engine: Engine) -> Iterator[str]:
     budget = engine.config.budget
     if budget is not None:
-        kept = engine.kept_back(0)
+        kept = engine.schedule.kept_back(0)
         yield (
             f"budget: {budget.seconds:g} s for the whole call, enforced by {engine.enforcement}; "
             f"{kept:.3g} s of it are kept back for what comes after the primary; attempts: {budget.attempts}"

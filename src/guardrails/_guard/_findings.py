@@ -12,8 +12,10 @@ from .._calls import Commit, Effect, Failure, Outcome
 from .._clock import Deadline
 from .._contract import Verdict
 from .._guard_ports import ReviewItem
+from .._switch import Flip
 from .._types import CaveatCode, Degraded, Finding, NeedsReview, Violation, Works
-from ._engine import Candidate, Engine
+from ._candidate import Candidate
+from ._engine import Engine
 
 _SHOWN = 5
 
@@ -64,9 +66,11 @@ def own_fault(error: Exception) -> Finding:
     return Finding(CaveatCode.error, f"{type(error).__qualname__} in the guard itself")
 
 
-def switched_off(state: str) -> Finding:
+def switched_off(state: str, switch: object) -> Finding:
     """The finding of a primary that a person turned off."""
-    return Finding(CaveatCode.switched_off, f"the switch says {state}")
+    flip = getattr(switch, "flip", None)
+    who = f", by {flip.owner} until {flip.until}: {flip.reason}" if isinstance(flip, Flip) else ""
+    return Finding(CaveatCode.switched_off, f"the switch says {state}{who}")
 
 
 def no_answer(value: object) -> Finding | None:

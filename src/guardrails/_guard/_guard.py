@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable, Sequence
 from typing import TYPE_CHECKING, Any, Generic, Never, ParamSpec, TypeVar, overload
 
-from .._calls import Budget
+from .._calls import Breaker, Budget
 from .._clock import Clock
 from .._errors import ConfigurationError
 from .._profile import Profile
@@ -36,6 +36,7 @@ class _Required:
 
 
 _REQUIRED: Any = _Required()
+DEFAULT_BREAKER = Breaker()
 
 
 class Guard(Generic[F]):
@@ -136,6 +137,7 @@ def guard(
     novelty: Score | None = ...,
     model_version: str | None = ...,
     switch: Switch | None = ...,
+    breaker: Breaker | None = ...,
     observers: Sequence[Observer] = ...,
     request: Mode = ...,
     clock: Clock | None = ...,
@@ -159,6 +161,7 @@ def guard(
     novelty: Score | None = ...,
     model_version: str | None = ...,
     switch: Switch | None = ...,
+    breaker: Breaker | None = ...,
     observers: Sequence[Observer] = ...,
     request: Mode = ...,
     clock: Clock | None = ...,
@@ -181,6 +184,7 @@ def guard(
     novelty: Score | None = None,
     model_version: str | None = None,
     switch: Switch | None = None,
+    breaker: Breaker | None = DEFAULT_BREAKER,
     observers: Sequence[Observer] = (),
     request: Mode = "first",
     clock: Clock | None = None,
@@ -204,7 +208,9 @@ def guard(
         difficulty: the request's difficulty, where the profile was calibrated with one: the same.
         novelty: the user's own score of a request, where the profile was calibrated with `novelty_score=`.
         model_version: the version being served; one that differs from the profile's is refused.
-        switch: says `"normal"`, `"fallback_only"` or `"review_all"`; asked on each request.
+        switch: says `"normal"`, `"fallback_only"` or `"review_all"`; asked on each request: `Switch(file)`, or any quick
+            callable.
+        breaker: when a function that fails too often is left alone for a while; None never.
         observers: called with each decision; an observer with a method `feedback` gets labels too.
         request: `"first"`, the first argument is the request; or `"arguments"`, all arguments together are.
         clock: where time comes from; tests inject `guardrails.testing.VirtualClock()`.
@@ -237,6 +243,7 @@ def guard(
             novelty=novelty,
             model_version=model_version,
             switch=switch,
+            breaker=breaker,
             observers=observers,
             request=request,
             clock=clock,

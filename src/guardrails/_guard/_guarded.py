@@ -84,8 +84,19 @@ class _Wrapped:
         """
         return self._engine.feedback(decision_id, truth)
 
+    def start(self, seconds: float = 30.0) -> bool:
+        """Start what a first call would have to wait for: the processes of `enforcement="process"`.
+
+        Args:
+            seconds: how long to wait for them.
+
+        Returns:
+            Whether everything is ready.
+        """
+        return all([each.start(seconds) for each in self._engine.candidates])
+
     def reset(self) -> None:
-        """Forget counters, workers and measured durations."""
+        """Forget counters, workers, circuits and measured durations."""
         self._engine.reset()
 
 

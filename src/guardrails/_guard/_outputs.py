@@ -9,8 +9,8 @@ import numpy as np
 
 from .._conformal import TableMeasured
 from .._types import CaveatCode, Finding
+from ._candidate import Candidate
 from ._decisions import take
-from ._engine import Candidate
 from ._findings import bad_output
 from ._rows import Positions, Rows
 

@@ -2,20 +2,18 @@
 
 from __future__ import annotations
 
-import functools
 from collections.abc import Generator
+from functools import partial
 from typing import Any
 
-from .._calls import Effect, Failure, Outcome, Run, attempts
+from .._calls import Effect, Failure, Outcome, Run
 from .._contract import HOLDS, UNCHANGED, Contract, Verdict
 from .._routing import Action, Evidence, route
-from .._types import (
-    Decision,
-    Finding,
-    Violation,
-)
+from .._types import CaveatCode, Decision, Finding, Violation
+from ._candidate import Candidate
 from ._conclude import conclude, record
-from ._engine import Candidate, Engine
+from ._course import ask, settle
+from ._engine import Engine
 from ._findings import (
     GRACE,
     TOO_LATE,
@@ -47,14 +45,19 @@ def decide(
     trial.span = telemetry.start()
     trial.context = telemetry.context(trial.span)
     if trial.context is not None:
-        trial.enter = functools.partial(telemetry.attach, trial.context)
+        trial.enter = partial(telemetry.attach, trial.context)
     try:
         action = yield from _guarded_chain(trial)
         decision = yield from conclude(trial, action)
     except BaseException as error:
         telemetry.aborted(trial.span, error)
         raise
+    finally:
+        if trial.ahead:
+            trial.release()
     record(trial, decision)
+    if engine.probed:
+        probe(trial)
     return decision
 
 
@@ -112,7 +115,7 @@ def _evidence(
 ) -> Generator[Effect, Any, Evidence]:
     """Check, call and measure one candidate."""
     asked = trial.asked
-    if candidate.primary and (off := _switched_off(trial.engine, more=more)) is not None:
+    if candidate.primary and (off := _switched_off(trial, more=more)) is not None:
         trial.reader.bind(trial.args, trial.kwargs)
         return off
     verdict = _check(trial, candidate.contract)
@@ -126,22 +129,34 @@ def _evidence(
         if novelty.blocks:
             trial.reader.bind(trial.args, trial.kwargs)
             return Evidence(findings, answered=False, more=more, asked=asked)
-    outcome = yield from _call(trial, candidate, position, verdict)
+    outcome = yield from ask(
+        trial,
+        position,
+        partial(_prepare, trial),
+        partial(_attempted, trial, candidate),
+        partial(_bad, candidate),
+    )
     if isinstance(outcome, Failure):
+        settle(trial, candidate, outcome)
         return Evidence((*findings, failed(outcome)), answered=False, more=more, asked=asked)
     if candidate.primary:
         trial.failure = None  # an attempt before this one may have failed
     seen = _measure(trial, candidate, outcome.value)
+    settle(trial, candidate, outcome, bad=bool(seen) and _breaks_output(seen))
     if trial.deadline is not None and trial.deadline.left() < -GRACE:
         findings += (TOO_LATE,)
     return Evidence(findings + seen, answered=True, more=more, asked=asked)
 
 
-def _switched_off(engine: Engine, *, more: bool) -> Evidence | None:
-    state = engine.switch_state()
+def _switched_off(trial: Trial, *, more: bool) -> Evidence | None:
+    engine = trial.engine
+    if engine.config.switch is None:
+        return None
+    state = trial.switch = engine.switch_state()
     if state == "normal":
         return None
-    return Evidence((switched_off(state),), answered=False, more=more and state == "fallback_only")
+    found = switched_off(state, engine.config.switch)
+    return Evidence((found,), answered=False, more=more and state == "fallback_only")
 
 
 def _check(trial: Trial, contract: Contract | None) -> Verdict:
@@ -162,27 +177,37 @@ def _no_contract(request: object) -> Verdict:
     )
 
 
-def _call(
-    trial: Trial, candidate: Candidate, position: int, verdict: Verdict
-) -> Generator[Effect, Any, Outcome]:
-    engine, args, kwargs = trial.engine, trial.args, trial.kwargs
+def _prepare(trial: Trial, position: int) -> Run | None:
+    """The call of a candidate; None where the request breaks its contract."""
+    args, kwargs = trial.args, trial.kwargs
+    verdict = _check(trial, trial.engine.candidates[position].contract)
+    if verdict.violations:
+        return None
     if verdict.request is not UNCHANGED:
         args, kwargs = trial.reader.replace(args, kwargs, verdict.request)
-    run = Run(
-        candidate.fn,
-        args,
-        kwargs,
-        clock=engine.clock,
-        deadline=engine.cut(trial.deadline, position),
-        workers=candidate.workers,
-        enter=trial.enter,
-        is_async=candidate.is_async,
-    )
-    controller = engine.controller if candidate.primary else None
-    outcome = yield from attempts(run, controller, functools.partial(_attempted, trial, candidate))
-    if not candidate.primary:
-        candidate.latency.learn(outcome)
-    return outcome
+    return trial.run(position, args, kwargs)
+
+
+def _bad(candidate: Candidate, value: Any) -> bool:
+    """Whether an answer that nobody waits for breaks the output check, or cannot be read."""
+    if no_answer(value) is not None or (candidate.output is not None and candidate.output.check(value)):
+        return True
+    return _breaks_output(candidate.measure.one(value).findings)
+
+
+def _breaks_output(findings: tuple[Finding, ...]) -> bool:
+    return any(finding.code is CaveatCode.output for finding in findings)
+
+
+def probe(trial: Trial) -> None:
+    """Run a fallback in the shadow now and then, so that what is known of its time stays fresh."""
+    for position, candidate in enumerate(trial.engine.candidates):
+        if position < trial.started or not candidate.probe_due():
+            continue
+        run = _prepare(trial, position)
+        if run is not None and run.shadows:
+            run.deadline = None if trial.deadline is None else trial.engine.fresh_deadline()
+            candidate.watch(run, candidate.latency.learn)
 
 
 def _attempted(trial: Trial, candidate: Candidate, number: int, outcome: Outcome) -> None:

@@ -10,7 +10,7 @@ import numpy as np
 
 from .._routing import Action, Evidence, Policy, route
 from .._types import CaveatCode, Finding
-from ._engine import Candidate
+from ._candidate import Candidate
 from ._findings import attributed
 
 WORKS, DEGRADED, REVIEW, PENDING = range(4)

@@ -8,11 +8,13 @@ from typing import Any
 
 import numpy as np
 
-from .._calls import Effect, Failure, Outcome, Run, attempts
+from .._calls import Effect, Failure, Outcome, Run
 from .._contract import UNCHANGED, Contract, TableVerdict, Verdict, is_table, length_of, rows_of
 from .._types import CaveatCode, Finding, Violation
-from ._decisions import Answers, Decisions
-from ._engine import Candidate, Engine
+from ._candidate import Candidate
+from ._course import ask, settle
+from ._decisions import Answers, Decisions, take
+from ._engine import Engine
 from ._findings import (
     GRACE,
     TOO_LATE,
@@ -29,7 +31,7 @@ from ._findings import (
 from ._outputs import findings_by_place, joined, measure, wrong_length
 from ._request import RequestReader, SignatureError
 from ._rows import Positions, Rows, grouped
-from ._table_record import TableTrial, record_table, reviews
+from ._table_record import Part, TableTrial, record_table, reviews
 
 
 def decide_table(
@@ -51,6 +53,8 @@ def decide_table(
     except BaseException as error:
         engine.telemetry.aborted(trial.span, error)
         raise
+    finally:
+        trial.release()
     return record_table(trial)
 
 
@@ -81,8 +85,10 @@ def _chain(trial: TableTrial) -> Generator[Effect, Any, None]:
             return
         more = position < len(candidates) - 1
         if candidate.primary and (state := trial.engine.switch_state()) != "normal":
+            trial.switch = state
             more = more and state == "fallback_only"
-            trial.rows.see(pending, (switched_off(state),), candidate, answered=False, more=more)
+            found = switched_off(state, trial.engine.config.switch)
+            trial.rows.see(pending, (found,), candidate, answered=False, more=more)
             continue
         yield from _contained(trial, candidate, position, pending, more=more)
 
@@ -105,27 +111,77 @@ def _ask(
     trial: TableTrial, candidate: Candidate, position: int, asked: Positions, *, more: bool
 ) -> Generator[Effect, Any, None]:
     """Check, call, measure and route the rows `asked` with one candidate."""
-    table = trial.table if len(asked) == len(trial.rows) else rows_of(trial.table, asked)
-    verdict = _check(trial, candidate.contract, table)
-    notes = {} if verdict is None else verdict.rows
-    good = np.arange(len(asked)) if verdict is None else np.flatnonzero(verdict.ok)
+    part, kept = _part_ahead(trial, position, asked) or (_part(trial, candidate, asked), None)
+    notes = part.notes
+    good = part.good
     if len(good) < len(asked):
-        bad = _broken(notes)
-        for findings, places in grouped(bad):
+        for findings, places in grouped(_broken(notes)):
             trial.rows.see(asked[places], findings, candidate, answered=False, more=more)
     drift = {
         int(np.searchsorted(good, at)): drifted(note) for at, note in notes.items() if not note.violations
     }
-    sent = _sub_table(verdict, table, good)
-    good, drift, sent = _unlike(trial, candidate, table, asked, good, drift, sent, more=more)
+    good, drift, sent = _unlike(trial, candidate, asked, good, drift, part.sent, more=more)
     if not len(good):
         return
+    if kept is None:
+        trial.parts[position] = Part(asked, notes, good, sent)
     rows = asked[good]
-    outcome = yield from _call(trial, candidate, position, sent)
+    outcome = yield from ask(
+        trial,
+        position,
+        partial(_prepare, trial),
+        partial(_attempted, trial, candidate),
+        partial(_bad, candidate, len(rows)),
+    )
     if isinstance(outcome, Failure):
+        settle(trial, candidate, outcome)
         _unanswered(trial, candidate, rows, failed(outcome), drift, more=more)
-    else:
-        _answered(trial, candidate, position, rows, outcome.value, drift, more=more)
+        return
+    sent_rows = len(trial.parts[position].good)
+    problem = no_answer(outcome.value) or wrong_length(outcome.value, sent_rows)
+    settle(trial, candidate, outcome, bad=problem is not None)
+    if problem is not None:
+        _unanswered(trial, candidate, rows, problem, drift, more=more)
+        return
+    values = outcome.value if kept is None else take(outcome.value, kept)
+    _answered(trial, candidate, position, rows, values, drift, more=more)
+
+
+def _part(trial: TableTrial, candidate: Candidate, asked: Positions) -> Part:
+    """Which of the rows `asked` the candidate gets, and their table."""
+    table = trial.table if len(asked) == len(trial.rows) else rows_of(trial.table, asked)
+    verdict = _check(trial, candidate.contract, table)
+    good = np.arange(len(asked)) if verdict is None else np.flatnonzero(verdict.ok)
+    notes = {} if verdict is None else verdict.rows
+    return Part(asked, notes, good, _sub_table(verdict, table, good))
+
+
+def _part_ahead(trial: TableTrial, position: int, asked: Positions) -> tuple[Part, Positions] | None:
+    """What the candidate was asked for while an earlier one ran on: these rows, and perhaps more."""
+    if position not in trial.ahead:
+        return None
+    return trial.parts[position].narrowed(asked)
+
+
+def _prepare(trial: TableTrial, position: int) -> Run | None:
+    """The call of a candidate, for the rows it is asked for; None where it would get none."""
+    candidate = trial.engine.candidates[position]
+    part = trial.parts.get(position)
+    if (
+        part is None
+    ):  # an earlier candidate runs on: these rows are asked for, unless it answers them after all
+        part = trial.parts[position] = _part(trial, candidate, trial.rows.pending())
+    if not len(part.good):
+        return None
+    args, kwargs = trial.reader.replace(trial.args, trial.kwargs, part.sent)
+    return trial.run(position, args, kwargs)
+
+
+def _bad(candidate: Candidate, n: int, values: Any) -> bool:
+    """Whether the answers of a call that nobody waits for are no answers."""
+    if no_answer(values) is not None or wrong_length(values, n) is not None:
+        return True
+    return candidate.output is not None and len(candidate.output.check_table(values, n)) * 2 >= max(n, 1)
 
 
 def _broken(notes: Mapping[int, Verdict]) -> dict[int, tuple[Finding, ...]]:
@@ -160,7 +216,6 @@ def _unanswered(
 def _unlike(
     trial: TableTrial,
     candidate: Candidate,
-    table: Any,
     asked: Positions,
     good: Positions,
     drift: dict[int, tuple[Finding, ...]],
@@ -172,7 +227,8 @@ def _unlike(
     novelty = trial.engine.novelty
     if novelty is None or not candidate.primary or not len(good):
         return good, drift, sent
-    novel = novelty.rows(table if len(good) == length_of(table) else rows_of(table, good))
+    whole = len(good) == len(trial.rows)
+    novel = novelty.rows(trial.table if whole else rows_of(trial.table, asked[good]))
     if not novel:
         return good, drift, sent
     noted = joined(novel, drift, ())
@@ -202,28 +258,6 @@ def _check(trial: TableTrial, contract: Contract | None, table: Any) -> TableVer
     return verdict
 
 
-def _call(
-    trial: TableTrial, candidate: Candidate, position: int, table: Any
-) -> Generator[Effect, Any, Outcome]:
-    engine = trial.engine
-    args, kwargs = trial.reader.replace(trial.args, trial.kwargs, table)
-    run = Run(
-        candidate.fn,
-        args,
-        kwargs,
-        clock=engine.clock,
-        deadline=engine.cut(trial.deadline, position),
-        workers=candidate.workers,
-        enter=trial.enter,
-        is_async=candidate.is_async,
-    )
-    controller = engine.controller if candidate.primary else None
-    outcome = yield from attempts(run, controller, partial(_attempted, trial, candidate))
-    if not candidate.primary:
-        candidate.latency.learn(outcome)
-    return outcome
-
-
 def _attempted(trial: TableTrial, candidate: Candidate, number: int, outcome: Outcome) -> None:
     if candidate.primary and isinstance(outcome, Failure) and outcome.error is not None:
         if isinstance(outcome.error, TypeError):
@@ -243,10 +277,6 @@ def _answered(
     more: bool,
 ) -> None:
     """Measure and route the rows this candidate answered."""
-    problem = no_answer(values) or wrong_length(values, len(rows))
-    if problem is not None:
-        _unanswered(trial, candidate, rows, problem, drift, more=more)
-        return
     if candidate.primary:
         trial.failure = None  # an attempt before this one may have failed
     asked = trial.table if len(rows) == len(trial.rows) else rows_of(trial.table, rows)

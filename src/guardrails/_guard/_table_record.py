@@ -2,36 +2,59 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Generator
+from collections.abc import Generator, Mapping
 from functools import partial
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
 from .._calls import Effect
-from .._contract import record_at
+from .._contract import Verdict, record_at, rows_of
 from .._guard_ports import ReviewItem, make_json
 from .._routing import caveats
+from .._switch import SwitchState
 from .._types import CaveatCode, Details, Finding, Route
+from ._course import Course
 from ._decisions import ROUTES, Answers, Decisions, row_id
 from ._engine import IDS, Engine
 from ._findings import store
 from ._request import RequestReader
-from ._rows import REVIEW, Rows
+from ._rows import REVIEW, Positions, Rows
 
 
-class TableTrial:
+class Part(NamedTuple):
+    """The rows that one candidate was asked for while an earlier one ran on.
+
+    Attributes:
+        asked: their positions in the table.
+        notes: what the candidate's contract says of those it says something of, by their place among `asked`.
+        good: places among `asked` of the rows that were sent.
+        sent: the table that was sent.
+    """
+
+    asked: Positions
+    notes: Mapping[int, Verdict]
+    good: Positions
+    sent: Any
+
+    def narrowed(self, asked: Positions) -> tuple[Part, Positions]:
+        """The part of it that is about the rows `asked`, some of its own; and their places among those that were sent."""
+        at = np.searchsorted(self.asked, asked)
+        notes = {new: self.notes[old] for new, old in enumerate(at.tolist()) if old in self.notes}
+        kept = np.flatnonzero(np.isin(self.good, at))
+        return Part(asked, notes, np.searchsorted(at, self.good[kept]), rows_of(self.sent, kept)), kept
+
+
+class TableTrial(Course):
     """One table on its way down the chain."""
 
     def __init__(
         self, engine: Engine, reader: RequestReader, args: tuple[Any, ...], kwargs: dict[str, Any]
     ) -> None:
-        self.engine = engine
+        super().__init__(engine, args, kwargs)
         self.reader = reader
-        self.args = args
-        self.kwargs = kwargs
-        self.begin = engine.clock.monotonic()
-        self.deadline = engine.deadline(self.begin)
+        self.parts: dict[int, Part] = {}
+        self.switch: SwitchState = "normal"
         self.id = IDS.next()
         self.table: Any = None
         self.index: Any = None
@@ -41,7 +64,6 @@ class TableTrial:
         self.about_table: tuple[Finding, ...] = ()
         self.span: Any = engine.telemetry.start()
         self.context: Any = engine.telemetry.context(self.span)
-        self.enter: Callable[[], object] | None = None
         if self.context is not None:
             self.enter = partial(engine.telemetry.attach, self.context)
 

@@ -1,0 +1,92 @@
+"""The other end of a process worker: finds one function, and calls it as often as it is asked."""
+
+from __future__ import annotations
+
+import os
+import pickle
+import sys
+import threading
+import traceback
+from importlib import import_module
+from multiprocessing.connection import Connection
+from queue import SimpleQueue
+from typing import Any
+
+from .._clock import deadline
+
+
+class RemoteError(RuntimeError):
+    """An exception of the function that cannot be sent; it names its class."""
+
+
+def main() -> None:
+    """Serve until the line closes."""
+    line: Connection[Any, Any] = Connection(int(sys.argv[1]))
+    sys.path[:], ticket = line.recv()
+    try:
+        fn = find(pickle.loads(ticket))  # noqa: S301
+    except BaseException as error:
+        line.send(f"{type(error).__qualname__} while the process looked for the function")
+        raise
+    line.send("")
+    asked: SimpleQueue[Any] = SimpleQueue()
+    threading.Thread(target=_listen, args=(line, asked), daemon=True).start()
+    while True:
+        args, kwargs, seconds = asked.get()
+        _send(line, *_answer(fn, args, kwargs, seconds))
+
+
+def find(ticket: Any) -> Any:
+    """The function: by module and name, without its guard; or out of its own pickle."""
+    if isinstance(ticket, bytes):
+        return pickle.loads(ticket)  # noqa: S301
+    module, name = ticket
+    found: Any = import_module(module)
+    for part in name.split("."):
+        found = getattr(found, part)
+    return getattr(found, "undecorated", found)
+
+
+def _listen(line: Connection[Any, Any], asked: SimpleQueue[Any]) -> None:
+    """Ends the process when the line closes, also while the function runs; but for C code that holds the lock."""
+    while True:
+        try:
+            request = line.recv()
+        except (EOFError, OSError):
+            os._exit(0)
+        except Exception as error:
+            line.send((False, _sendable(error)))
+            continue
+        asked.put(request)
+
+
+def _answer(fn: Any, args: Any, kwargs: Any, seconds: float | None) -> tuple[bool, Any]:
+    try:
+        if seconds is None:
+            return True, fn(*args, **kwargs)
+        with deadline(seconds):
+            return True, fn(*args, **kwargs)
+    except BaseException as error:
+        return False, _sendable(error)
+
+
+def _sendable(error: BaseException) -> BaseException:
+    error.add_note("".join(traceback.format_exception(error)))
+    try:
+        pickle.loads(pickle.dumps(error))  # noqa: S301
+    except Exception:
+        return RemoteError(type(error).__qualname__)
+    return error
+
+
+def _send(line: Connection[Any, Any], good: bool, value: Any) -> None:
+    try:
+        line.send((good, value))
+    except OSError:
+        os._exit(0)
+    except Exception as error:  # an answer that cannot be pickled
+        line.send((False, RemoteError(f"the answer cannot be sent back: {type(error).__qualname__}")))
+
+
+if __name__ == "__main__":
+    main()

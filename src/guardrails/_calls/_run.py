@@ -1,0 +1,155 @@
+"""One call of one function: what every way to make it has in common, and the plain way, in the caller's own thread."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from contextvars import Context, copy_context
+from math import inf
+from typing import Any
+
+from .._clock import CURRENT, Clock, Deadline
+from ._outcome import Answer, Outcome, late, raised, saturated
+from ._workers import Workers
+
+Report = Callable[[Outcome], object]
+
+
+class Run:
+    """One call of one function, at most until its deadline; its caller may look in between.
+
+    An effect that can be asked more than once: each time it waits until `until` at most, and gives the outcome, or None
+    while the call runs on. At the deadline it gives the call up.
+
+    Args:
+        fn: the function.
+        args: its positional arguments.
+        kwargs: its keyword arguments.
+        clock: measures the call.
+        deadline: when the caller stops waiting; None waits for ever.
+        enter: run in the call's own context first, such as making a span current.
+    """
+
+    __slots__ = ("args", "begin", "clock", "deadline", "enter", "fn", "kwargs", "until")
+
+    def __init__(
+        self,
+        fn: Callable[..., Any],
+        args: tuple[Any, ...],
+        kwargs: dict[str, Any],
+        *,
+        clock: Clock,
+        deadline: Deadline | None,
+        enter: Callable[[], object] | None = None,
+    ) -> None:
+        self.fn = fn
+        self.args = args
+        self.kwargs = kwargs
+        self.clock = clock
+        self.deadline = deadline
+        self.enter = enter
+        self.until = inf if deadline is None else deadline.at
+        self.begin = 0.0
+
+    @property
+    def shadows(self) -> bool:
+        """Whether it can run without anybody waiting for it."""
+        return True
+
+    def block(self) -> Outcome | None:
+        """Start it, unless it has been started, and wait in this thread.
+
+        Raises:
+            BaseException: what the function raised, if it is no `Exception`; or an interrupt of the waiting thread.
+        """
+        raise NotImplementedError
+
+    async def wait(self) -> Outcome | None:
+        """The same without blocking the event loop."""
+        raise NotImplementedError
+
+    def watch(self, report: Report) -> None:
+        """Have the outcome reported that nobody waits for; by any thread, and never if the call never ends."""
+        raise NotImplementedError
+
+    def give_up(self) -> None:
+        """Nobody waits for it any more."""
+        raise NotImplementedError
+
+    def again(self) -> Run:
+        """The same call, not started."""
+        raise NotImplementedError
+
+    def _context(self, *, enforced: bool) -> Context:
+        """The call's own context: where its deadline is in force, and its span current."""
+        context = copy_context()
+        deadline = self.deadline
+        if deadline is not None:
+            context.run(CURRENT.set, Deadline(deadline.at, deadline.clock, enforced=enforced))
+        if self.enter is not None:
+            context.run(self.enter)
+        return context
+
+    def _here(self) -> Outcome:
+        """Call it in this thread and in this context, whose deadline holds; a span needs a context of its own."""
+        begin = self.begin
+        try:
+            if self.enter is None:
+                value = self.fn(*self.args, **self.kwargs)
+            else:
+                value = copy_context().run(self._entered)
+        except Exception as error:
+            return raised(error, self.clock.monotonic() - begin)
+        return Answer(value, self.clock.monotonic() - begin)
+
+    def _entered(self) -> Any:
+        assert self.enter is not None  # noqa: S101 - asked only with one
+        self.enter()
+        return self.fn(*self.args, **self.kwargs)
+
+
+class InlineRun(Run):
+    """In the caller's own thread: nothing stops it, so that it is over when its caller may look.
+
+    `workers`, where there are any, bound how many such calls run at once.
+    """
+
+    __slots__ = ("workers",)
+
+    def __init__(self, *args: Any, workers: Workers | None = None, **named: Any) -> None:
+        super().__init__(*args, **named)
+        self.workers = workers
+
+    @property
+    def shadows(self) -> bool:
+        """Never: its caller is the one that runs it."""
+        return False
+
+    def block(self) -> Outcome:
+        """Call it."""
+        self.begin = self.clock.monotonic()
+        deadline = self.deadline
+        if deadline is None:
+            return self._here()
+        if deadline.at <= self.begin:
+            return late(0.0, started=False)
+        workers = self.workers
+        if workers is not None and not workers.enter():
+            return saturated(workers)
+        token = CURRENT.set(deadline)
+        try:
+            return self._here()
+        finally:
+            CURRENT.reset(token)
+            if workers is not None:
+                workers.leave()
+
+    async def wait(self) -> Outcome:
+        """Call it, on the event loop."""
+        return self.block()
+
+    def give_up(self) -> None:
+        """It is over."""
+
+    def again(self) -> Run:
+        """It keeps no state."""
+        return self

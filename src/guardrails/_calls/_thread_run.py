@@ -1,0 +1,166 @@
+"""A call on a worker thread: its caller stops waiting at the deadline, whatever the call does."""
+
+from __future__ import annotations
+
+import _thread
+import asyncio
+from collections.abc import Callable
+from contextlib import suppress
+from typing import Any
+
+from .._clock import CURRENT
+from ._outcome import Answer, Outcome, late, raised, saturated
+from ._run import Report, Run
+from ._workers import Job, Workers
+
+
+class ThreadRun(Run):
+    """One call on a worker of `workers`."""
+
+    __slots__ = ("_done", "_job", "_woken", "workers")
+
+    def __init__(self, *args: Any, workers: Workers, **named: Any) -> None:
+        super().__init__(*args, **named)
+        self.workers = workers
+        self._job: Job | None = None
+        self._done: Any = None  # the lock, or the event loop, by which the worker wakes the caller
+        self._woken: asyncio.Future[None] | None = None
+
+    def block(self) -> Outcome | None:
+        """Hand it to a worker, unless that is done, and wait in this thread."""
+        job, now = self._job, self.clock.monotonic()
+        if job is None:
+            self.begin = now
+            if (refused := self._not_begun(now)) is not None:
+                return refused
+            if self._enforced_outside():
+                return self._here()
+            done = self._done = _thread.allocate_lock()
+            done.acquire()
+            job = self._hand_over(done.release)
+            if job is None:
+                return saturated(self.workers)
+        try:
+            in_time = self.clock.wait(self._done, max(self.until - now, 0.0))
+        except BaseException:
+            self.give_up()
+            raise
+        if in_time:
+            return self._outcome(job)
+        return self._not_yet(job)
+
+    async def wait(self) -> Outcome | None:
+        """The same without blocking the event loop."""
+        now = self.clock.monotonic()
+        if self._job is None:
+            self.begin = now
+            if (refused := self._not_begun(now)) is not None:
+                return refused
+            self._done = asyncio.get_running_loop()
+            if self._hand_over(self._notify) is None:
+                return saturated(self.workers)
+        job = self._job
+        assert job is not None  # noqa: S101 - handed over
+        if job.claim:
+            await self._pause(now)
+        return self._outcome(job) if not job.claim else self._not_yet(job)
+
+    def watch(self, report: Report) -> None:
+        """Hand it over; the worker reports."""
+        self.begin = self.clock.monotonic()
+        if self._not_begun(self.begin) is not None:
+            return
+        self._done = _thread.allocate_lock()
+
+        def ended() -> None:
+            job = self._job
+            assert job is not None  # noqa: S101 - it has ended
+            report(self._outcome(job, watched=True))
+
+        if self._hand_over(ended) is None:
+            report(saturated(self.workers))
+
+    def give_up(self) -> None:
+        """Its worker cannot be stopped: it is counted until the function returns."""
+        if self._job is not None:
+            self.workers.abandon(self._job)
+
+    def again(self) -> Run:
+        """The same call for another attempt."""
+        return ThreadRun(
+            self.fn,
+            self.args,
+            self.kwargs,
+            clock=self.clock,
+            deadline=self.deadline,
+            enter=self.enter,
+            workers=self.workers,
+        )
+
+    def _not_begun(self, now: float) -> Outcome | None:
+        return late(0.0, started=False) if self.deadline is not None and self.deadline.at <= now else None
+
+    def _enforced_outside(self) -> bool:
+        # an enclosing guard stops waiting no later than this one would: a second thread would bring nothing
+        outer, own = CURRENT.get(), self.deadline
+        return (
+            outer is not None
+            and own is not None
+            and outer.enforced
+            and outer.clock is self.clock
+            and outer.at <= own.at
+        )
+
+    def _hand_over(self, notify: Callable[[], object]) -> Job | None:
+        workers = self.workers
+        job = Job(
+            self.fn,
+            self.args,
+            self.kwargs,
+            self._context(enforced=True),
+            notify,
+            workers.tally,
+            self.clock.monotonic,
+        )
+        if not workers.submit(job):
+            return None
+        self._job = job
+        return job
+
+    def _notify(self) -> None:
+        with suppress(RuntimeError):  # the loop has been closed since
+            self._done.call_soon_threadsafe(self._wake)
+
+    def _wake(self) -> None:
+        if self._woken is not None and not self._woken.done():
+            self._woken.set_result(None)
+
+    async def _pause(self, now: float) -> None:
+        """Until the worker notifies, or `until`."""
+        loop = self._done
+        self._woken = loop.create_future()
+        timer = self.clock.call_later(loop, max(self.until - now, 0.0), self._wake)
+        try:
+            await self._woken
+        except asyncio.CancelledError:
+            self.give_up()
+            raise
+        finally:
+            timer.cancel()
+
+    def _not_yet(self, job: Job) -> Outcome | None:
+        if self.deadline is None or self.until < self.deadline.at:
+            return None
+        if self.workers.abandon(job):
+            return late(self.deadline.at - self.begin, started=True)
+        return self._outcome(job)  # it has finished this very instant
+
+    def _outcome(self, job: Job, *, watched: bool = False) -> Outcome:
+        seconds = job.end - self.begin
+        # a job that keeps its error keeps, through the traceback, itself and the arguments until a garbage collection
+        error, job.error = job.error, None
+        if error is None:
+            return Answer(job.value, seconds)
+        if isinstance(error, Exception) or watched:
+            return raised(error, seconds)
+        raise error

@@ -1,0 +1,79 @@
+"""When each candidate must have been started, so that the last one is still in time."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from math import inf
+
+from .._clock import Deadline
+from .._routing import Action
+from .._types import CaveatCode
+from ._candidate import Candidate
+from ._config import Config
+
+# what follows may never take more than half of the time from who is asked now
+_MOST = 0.5
+# a waiting thread needs up to one switch interval of the interpreter to get its turn
+_WAKE_UP = 0.005
+# what the guard itself does after the last answer: measure it, route it, record it
+_OWN = 0.001
+_OWN_SHARE = 0.02
+
+
+class Schedule:
+    """The times of one guard's chain.
+
+    Every candidate may answer until the *limit*: the deadline less what a commit to the review store takes and what the
+    guard itself needs. A fallback is started at the limit less its own recent q99 and those of the fallbacks after it,
+    while those before it run on (Dean and Barroso, "The Tail at Scale", CACM 2013, hedged requests; here with another
+    callee, at the latest safe instant). Where one of the two runs in its caller's own thread, nothing can run on: the
+    earlier one has to be over by then.
+
+    Args:
+        config: the guard's configuration.
+        candidates: who can answer, in order.
+    """
+
+    __slots__ = ("_budget", "_candidates", "_review", "cuts", "hedged", "own")
+
+    def __init__(self, config: Config, candidates: Sequence[Candidate]) -> None:
+        self._candidates = candidates
+        self._review = config.review
+        self._budget = 0.0 if config.budget is None else config.budget.seconds
+        self.own = min(_OWN, self._budget * _OWN_SHARE)
+        # where a late answer goes to a person, nobody is started after it
+        self.cuts = self._budget > 0 and config.policy.action(CaveatCode.deadline) is Action.fallback
+        together = self.cuts and not any(each.inline for each in candidates)
+        self.hedged = (*(together for _ in candidates[1:]), False)
+
+    def limit(self, deadline: Deadline | None) -> Deadline | None:
+        """Until when candidates may answer."""
+        if deadline is None:
+            return None
+        keep = self.own
+        if self._review is not None:
+            # an enclosing deadline may have left less than the budget: half of what there is belongs to the candidates
+            keep = min(keep + self._review.commit_q99(), max(deadline.left(), 0.0) * _MOST)
+        return Deadline(deadline.at - keep, deadline.clock)
+
+    def start(self, limit: Deadline | None, position: int, left: float) -> float:
+        """The instant at which the candidate at `position` must be started.
+
+        Args:
+            limit: until when candidates may answer.
+            position: its place in the chain; past the last one there is nothing to start.
+            left: seconds from the beginning of the call to the limit.
+        """
+        if limit is None or position >= len(self._candidates):
+            return inf
+        keep = sum(max(each.latency.q99, _WAKE_UP) for each in self._candidates[position:])
+        return limit.at - min(keep, left * _MOST)
+
+    def kept_back(self, position: int) -> float:
+        """Seconds kept back after the candidate at `position`: for later fallbacks, a commit and the guard itself."""
+        if self._budget == 0.0:
+            return 0.0
+        keep = self.own + sum(max(each.latency.q99, _WAKE_UP) for each in self._candidates[position + 1 :])
+        if self._review is not None:
+            keep += self._review.commit_q99()
+        return min(keep, self._budget * _MOST)
