@@ -20,7 +20,7 @@ from opentelemetry.trace import NoOpTracerProvider, SpanKind, StatusCode
 
 from guardrails._routing import ROWS
 from guardrails._telemetry import Telemetry, _attributes
-from guardrails._types import Caveat, CaveatCode, Route
+from guardrails._types import Caveat, CaveatCode, Details, Interval, Route
 
 NS = "inference_guardrails."
 ANSWER = {
@@ -28,23 +28,21 @@ ANSWER = {
     "caveats": (),
     "served_by": "primary",
     "elapsed": 0.012,
-    "budget": 0.15,
-    "enforcement": "thread",
-    "decision_id": "d-1",
-    "set_size": 1,
-    "width": None,
-    "profile": "booking",
-    "model_version": "2026-11-01",
+    "id": "d-1",
+    "prediction_set": frozenset({"fine"}),
 }
-TABLE = {
-    "elapsed": 0.5,
-    "budget": None,
-    "enforcement": "thread",
-    "decision_id": "t-1",
-    "profile": "booking",
-    "model_version": "7",
-}
+TABLE = {"elapsed": 0.5, "decision_id": "t-1"}
 ATTEMPT = {"candidate": "primary", "number": 1, "code": None, "error_type": None}
+
+
+def ended(telemetry, span, *, route, caveats, context=None, changed=None, **details):
+    """End the span with a decision of these details."""
+    return telemetry.decided(span, route, caveats, Details(**details), changed or {}, context)
+
+
+def begun(telemetry):
+    """The span of a call; `telemetry.start` gives its context too."""
+    return telemetry.start()[0]
 
 
 class Recorded:
@@ -74,7 +72,13 @@ class Recorded:
 
 @pytest.fixture
 def recorded() -> Iterator[Recorded]:
-    made = Recorded(budget=0.15, enforcement="thread")
+    made = Recorded(
+        budget=0.15,
+        enforcement="thread",
+        profile="booking",
+        **{"model.version": "2026-11-01"},
+        switch="normal",
+    )
     yield made
     made.tracers.shutdown()
     made.meters.shutdown()
@@ -86,7 +90,7 @@ def caveat(code: CaveatCode) -> Caveat:
 
 def test_a_call_is_one_internal_span_with_the_decision(recorded):
     """The span says who decided what, for which model, in what time, and nothing else."""
-    recorded.telemetry.decided(recorded.telemetry.start(), **ANSWER)
+    ended(recorded.telemetry, begun(recorded.telemetry), **ANSWER)
 
     (span,) = recorded.spans()
     assert (span.name, span.kind) == ("guard booking", SpanKind.INTERNAL)
@@ -101,6 +105,7 @@ def test_a_call_is_one_internal_span_with_the_decision(recorded):
         NS + "set_size": 1,
         NS + "profile": "booking",
         NS + "model.version": "2026-11-01",
+        NS + "switch": "normal",
     }
 
 
@@ -111,10 +116,10 @@ def test_a_handled_failure_is_no_error_of_the_span(recorded):
         "route": Route.degraded,
         "caveats": caveats,
         "served_by": "scorecard",
-        "set_size": None,
+        "prediction_set": None,
     }
 
-    recorded.telemetry.decided(recorded.telemetry.start(), **(degraded | {"width": 12.5}))
+    ended(recorded.telemetry, begun(recorded.telemetry), **(degraded | {"interval": Interval(0.0, 12.5)}))
 
     (span,) = recorded.spans()
     assert span.status.status_code is StatusCode.UNSET
@@ -143,7 +148,7 @@ class Remembering(Sampler):
 def test_a_sampler_sees_the_static_attributes():
     """What is known at definition is there when the sampler decides."""
     sampler = Remembering()
-    Recorded(sampler, profile="booking", **{"model.version": "7"}).telemetry.start()
+    begun(Recorded(sampler, profile="booking", **{"model.version": "7"}).telemetry)
 
     assert sampler.seen == [
         {NS + "profile": "booking", NS + "model.version": "7", NS + "guard.name": "booking"},
@@ -151,28 +156,30 @@ def test_a_sampler_sees_the_static_attributes():
 
 
 def test_a_decision_overrides_a_static_attribute(recorded):
-    """A decision made cooperatively says so, whatever the guard is set to."""
-    recorded.telemetry.decided(recorded.telemetry.start(), **(ANSWER | {"enforcement": "cooperative"}))
+    """A call while the switch is off says so, and one while the circuit is open."""
+    changed = {"switch": "fallback_only", "circuit": "open"}
+    ended(recorded.telemetry, begun(recorded.telemetry), **ANSWER, changed=changed)
 
-    assert recorded.spans()[0].attributes[NS + "enforcement"] == "cooperative"
+    told = recorded.spans()[0].attributes
+    assert (told[NS + "switch"], told[NS + "circuit"]) == ("fallback_only", "open")
 
 
 def test_the_span_is_not_made_current(recorded):
     """A guarded call leaves the caller's context as it was."""
     before = trace.get_current_span()
-    span = recorded.telemetry.start()
+    span = begun(recorded.telemetry)
 
     assert trace.get_current_span() is before
-    recorded.telemetry.decided(span, **ANSWER)
+    ended(recorded.telemetry, span, **ANSWER)
 
 
 def test_calls_inside_an_attached_context_are_children(recorded):
     """Spans that the model starts in a worker's context belong to the guard's span, and the caller's does not change."""
     telemetry, tracer = recorded.telemetry, recorded.tracers.get_tracer("model")
-    span = telemetry.start()
+    span, context = telemetry.start()
     worker = contextvars.copy_context()
 
-    token = worker.run(telemetry.attach, telemetry.context(span))
+    token = worker.run(telemetry.attach, context)
     worker.run(lambda: tracer.start_span("inside").end())
     worker.run(telemetry.detach, token)
     worker.run(lambda: tracer.start_span("after").end())
@@ -189,10 +196,10 @@ def test_without_an_sdk_there_is_nothing_to_attach():
     telemetry = Telemetry(
         "booking", static={}, tracer_provider=NoOpTracerProvider(), meter_provider=NoOpMeterProvider()
     )
-    span = telemetry.start()
+    span, context = telemetry.start()
 
-    assert telemetry.context(span) is None
-    assert telemetry.decided(span, **ANSWER) is None
+    assert context is None
+    assert ended(telemetry, span, **ANSWER) is None
 
 
 @pytest.mark.parametrize(
@@ -204,8 +211,8 @@ def test_each_decision_is_counted_once_under_its_first_code(recorded, caveats, c
     route = Route.degraded if caveats else Route.works
     decided = ANSWER | {"route": route, "caveats": tuple(map(caveat, caveats))}
 
-    recorded.telemetry.decided(recorded.telemetry.start(), **decided)
-    recorded.telemetry.decided(recorded.telemetry.start(), **decided)
+    ended(recorded.telemetry, begun(recorded.telemetry), **decided)
+    ended(recorded.telemetry, begun(recorded.telemetry), **decided)
 
     metric = recorded.metric("decisions")
     (point,) = metric.data.data_points
@@ -219,8 +226,8 @@ def test_each_decision_is_counted_once_under_its_first_code(recorded, caveats, c
 
 def test_the_duration_falls_into_buckets_made_for_seconds(recorded):
     """12 ms is told apart from 30 ms: the advised buckets are in seconds."""
-    recorded.telemetry.decided(recorded.telemetry.start(), **ANSWER)
-    recorded.telemetry.decided(recorded.telemetry.start(), **(ANSWER | {"elapsed": 0.030}))
+    ended(recorded.telemetry, begun(recorded.telemetry), **ANSWER)
+    ended(recorded.telemetry, begun(recorded.telemetry), **(ANSWER | {"elapsed": 0.030}))
 
     metric = recorded.metric("call.duration")
     (point,) = metric.data.data_points
@@ -233,8 +240,8 @@ def test_the_duration_falls_into_buckets_made_for_seconds(recorded):
 def test_a_duration_leads_to_its_trace(recorded):
     """Given the call's context, the histogram keeps the trace id as an exemplar."""
     telemetry = recorded.telemetry
-    span = telemetry.start()
-    telemetry.decided(span, context=telemetry.context(span), **ANSWER)
+    span, context = telemetry.start()
+    ended(telemetry, span, context=context, **ANSWER)
 
     (exemplar,) = recorded.points("call.duration")[0].exemplars
     assert exemplar.trace_id == span.get_span_context().trace_id
@@ -243,7 +250,7 @@ def test_a_duration_leads_to_its_trace(recorded):
 def test_metrics_work_with_tracing_off():
     """A call whose span is not sampled is counted, and sends no span."""
     off = Recorded(ALWAYS_OFF)
-    off.telemetry.decided(off.telemetry.start(), **ANSWER)
+    ended(off.telemetry, begun(off.telemetry), **ANSWER)
 
     assert off.spans() == ()
     assert [point.value for point in off.points("decisions")] == [1]
@@ -256,7 +263,7 @@ def test_spans_work_with_metrics_off():
     tracers.add_span_processor(SimpleSpanProcessor(exporter))
     telemetry = Telemetry("b", static={}, tracer_provider=tracers, meter_provider=NoOpMeterProvider())
 
-    telemetry.decided(telemetry.start(), **ANSWER)
+    ended(telemetry, begun(telemetry), **ANSWER)
 
     assert len(exporter.get_finished_spans()) == 1
 
@@ -268,7 +275,7 @@ def test_a_table_is_one_span_with_its_rows_per_route(recorded):
         (Route.works, ()): 95,
         (Route.degraded, (CaveatCode.contract, CaveatCode.fallback)): 2,
     }
-    recorded.telemetry.table_decided(recorded.telemetry.start(), counts=counts, rows=100, **TABLE)
+    recorded.telemetry.table_decided(begun(recorded.telemetry), counts=counts, rows=100, **TABLE)
 
     (span,) = recorded.spans()
     told = {name.removeprefix(NS): value for name, value in span.attributes.items()}
@@ -285,7 +292,7 @@ def test_a_table_counts_its_rows_once_per_route_and_code(recorded):
         (Route.degraded, (CaveatCode.contract,)): 1,
         (Route.needs_review, (CaveatCode.novel,)): 5,
     }
-    recorded.telemetry.table_decided(recorded.telemetry.start(), counts=counts, rows=100, **TABLE)
+    recorded.telemetry.table_decided(begun(recorded.telemetry), counts=counts, rows=100, **TABLE)
 
     assert {
         (p.attributes[NS + "route"], p.attributes[NS + "code"]): p.value for p in recorded.points("decisions")
@@ -300,7 +307,7 @@ def test_a_table_counts_its_rows_once_per_route_and_code(recorded):
 
 def test_an_empty_table_has_no_route(recorded):
     """No rows, no decisions; the call is still a span and a duration."""
-    recorded.telemetry.table_decided(recorded.telemetry.start(), counts={}, rows=0, **TABLE)
+    recorded.telemetry.table_decided(begun(recorded.telemetry), counts={}, rows=0, **TABLE)
 
     (span,) = recorded.spans()
     assert NS + "route" not in span.attributes
@@ -311,10 +318,10 @@ def test_an_empty_table_has_no_route(recorded):
 def test_a_failed_attempt_is_a_child_span_in_error(recorded):
     """The attempt has its own times, the class name of its failure, and the guard's span as parent."""
     telemetry = recorded.telemetry
-    span = telemetry.start()
+    span = begun(telemetry)
     failed = ATTEMPT | {"number": 2, "code": CaveatCode.error, "error_type": "ZeroDivisionError"}
     telemetry.attempt(span, start_time_ns=1_000_000_000, end_time_ns=1_250_000_000, **failed)
-    telemetry.decided(span, **ANSWER)
+    ended(telemetry, span, **ANSWER)
 
     child, parent = recorded.spans()
     assert (child.name, child.parent) == ("attempt primary", span.get_span_context())
@@ -333,7 +340,7 @@ def test_a_failed_attempt_is_a_child_span_in_error(recorded):
 
 def test_an_attempt_without_an_exception_names_its_code(recorded):
     """A late attempt raised nothing: its error type is `deadline`."""
-    span = recorded.telemetry.start()
+    span = begun(recorded.telemetry)
     late = ATTEMPT | {"code": CaveatCode.deadline}
     recorded.telemetry.attempt(span, start_time_ns=0, end_time_ns=1, **late)
 
@@ -342,7 +349,7 @@ def test_an_attempt_without_an_exception_names_its_code(recorded):
 
 def test_a_successful_attempt_has_no_error(recorded):
     """The second attempt that answered is a child span with status unset, and its duration is recorded."""
-    span = recorded.telemetry.start()
+    span = begun(recorded.telemetry)
     recorded.telemetry.attempt(span, start_time_ns=0, end_time_ns=30_000_000, **ATTEMPT)
 
     (child,) = recorded.spans()
@@ -356,7 +363,7 @@ def test_a_successful_attempt_has_no_error(recorded):
 def test_attempts_of_an_unsampled_call_are_measured_only():
     """Without a recording span an attempt leaves a duration and no span of its own."""
     off = Recorded(ALWAYS_OFF)
-    off.telemetry.attempt(off.telemetry.start(), start_time_ns=0, end_time_ns=1, **ATTEMPT)
+    off.telemetry.attempt(begun(off.telemetry), start_time_ns=0, end_time_ns=1, **ATTEMPT)
 
     assert off.spans() == ()
     assert off.points("attempt.duration")[0].count == 1
@@ -373,7 +380,7 @@ def test_abandoned_attempts_go_up_and_down(recorded):
 
 def test_an_exception_that_leaves_the_guard_is_the_spans_error(recorded):
     """The span ends in error with the class name; the message, which may quote a value, stays here."""
-    recorded.telemetry.aborted(recorded.telemetry.start(), KeyboardInterrupt("adr=98.0"))
+    recorded.telemetry.aborted(begun(recorded.telemetry), KeyboardInterrupt("adr=98.0"))
 
     (span,) = recorded.spans()
     assert span.status.status_code is StatusCode.ERROR
@@ -387,9 +394,10 @@ def test_long_strings_are_cut():
     exporter = InMemorySpanExporter()
     tracers = TracerProvider(shutdown_on_exit=False)
     tracers.add_span_processor(SimpleSpanProcessor(exporter))
-    telemetry = Telemetry("n" * 1000, static={"owner": "o" * 1000}, tracer_provider=tracers)
+    static = {"owner": "o" * 1000, "profile": "p" * 1000}
+    telemetry = Telemetry("n" * 1000, static=static, tracer_provider=tracers)
 
-    telemetry.decided(telemetry.start(), **(ANSWER | {"profile": "p" * 1000, "served_by": "f" * 257}))
+    ended(telemetry, begun(telemetry), **(ANSWER | {"served_by": "f" * 257}))
 
     (span,) = exporter.get_finished_spans()
     cut = [v for v in span.attributes.values() if isinstance(v, str) and v.endswith("…")]
@@ -419,13 +427,12 @@ class BreaksLate(SpanProcessor):
 
 
 def use_everything(telemetry: Telemetry, span=None) -> None:
-    span = span or telemetry.start()
-    telemetry.context(span)
+    span = span or begun(telemetry)
     telemetry.attempt(span, start_time_ns=0, end_time_ns=1, **ATTEMPT)
     telemetry.abandoned(1)
-    telemetry.decided(span, **ANSWER)
-    telemetry.table_decided(telemetry.start(), counts={(Route.works, ()): 1}, rows=1, **TABLE)
-    telemetry.aborted(telemetry.start(), ValueError())
+    ended(telemetry, span, **ANSWER)
+    telemetry.table_decided(begun(telemetry), counts={(Route.works, ()): 1}, rows=1, **TABLE)
+    telemetry.aborted(begun(telemetry), ValueError())
 
 
 def test_a_broken_provider_never_reaches_the_request(caplog):
@@ -465,7 +472,7 @@ def test_a_broken_meter_leaves_the_spans():
     tracers.add_span_processor(SimpleSpanProcessor(exporter))
     telemetry = Telemetry("b", static={}, tracer_provider=tracers, meter_provider=Broken())
 
-    telemetry.decided(telemetry.start(), **ANSWER)
+    ended(telemetry, begun(telemetry), **ANSWER)
 
     assert len(exporter.get_finished_spans()) == 1
 
@@ -516,7 +523,7 @@ def test_the_tracer_is_made_once_and_not_before_it_is_needed():
     telemetry = Telemetry("b", static={}, tracer_provider=provider)
     before = provider.asked
     for _ in range(100):
-        telemetry.decided(telemetry.start(), **ANSWER)
+        ended(telemetry, begun(telemetry), **ANSWER)
 
     assert (before, provider.asked) == (0, 1)
 
@@ -528,7 +535,7 @@ def test_threads_share_the_instruments(recorded):
     def work() -> None:
         gate.wait()
         for _ in range(50):
-            recorded.telemetry.decided(recorded.telemetry.start(), **ANSWER)
+            ended(recorded.telemetry, begun(recorded.telemetry), **ANSWER)
 
     threads = [threading.Thread(target=work) for _ in range(4)]
     for thread in threads:
@@ -542,10 +549,10 @@ def test_threads_share_the_instruments(recorded):
 
 def test_telemetry_travels_by_cloudpickle_without_its_providers(recorded):
     """The copy keeps name and static attributes and looks up its own process's providers."""
-    recorded.telemetry.decided(recorded.telemetry.start(), **ANSWER)
+    ended(recorded.telemetry, begun(recorded.telemetry), **ANSWER)
 
     copy = cloudpickle.loads(cloudpickle.dumps(recorded.telemetry))
-    copy.decided(copy.start(), **ANSWER)
+    ended(copy, begun(copy), **ANSWER)
 
     assert len(recorded.spans()) == 1
     assert copy._static == recorded.telemetry._static

@@ -105,7 +105,7 @@ class Deadline:
 
     __slots__ = ("at", "clock", "enforced")
 
-    def __init__(self, at: float, clock: Clock, *, enforced: bool = False) -> None:
+    def __init__(self, at: float, clock: Clock, enforced: bool = False) -> None:
         self.at = at
         self.clock = clock
         self.enforced = enforced

@@ -15,7 +15,7 @@ from guardrails.testing import VirtualClock
 
 def run(fn, *args, seconds=10.0, workers=None, clock=SYSTEM_CLOCK, **more):
     workers = Workers("t", 8) if workers is None else workers
-    deadline = None if seconds is None else Deadline(clock.monotonic() + seconds, clock)
+    deadline = None if seconds is None else Deadline(clock.monotonic() + seconds, clock, enforced=True)
     if deadline is None:
         return InlineRun(fn, args, {}, clock=clock, deadline=None, **more)
     return ThreadRun(fn, args, {}, clock=clock, deadline=deadline, workers=workers, **more)

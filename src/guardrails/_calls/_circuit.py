@@ -94,24 +94,24 @@ class Circuit:
             self.probing = now
             return Admission.probe
 
-    def record(self, outcome: Outcome, generation: int, *, bad: bool = False) -> None:
+    def record(self, outcome: Outcome, generation: int, now: float, bad: bool = False) -> None:
         """Take the outcome of a call into account.
 
         Args:
             outcome: what came of it.
             generation: the circuit's, when the call was admitted.
+            now: when, on the circuit's clock.
             bad: whether the answer broke the output check.
         """
         breaker = self.breaker
-        if isinstance(outcome, Failure):
+        if type(outcome) is Failure:
             if outcome.code in _NOT_MADE or isinstance(outcome.error, breaker.ignore):
                 self._unmade(generation)
                 return
-            failed, slow = True, True
+            failed = slow = True
         else:
             failed = bad
             slow = bad or (breaker.slow_after is not None and outcome.seconds > breaker.slow_after)
-        now = self.clock.monotonic()
         if self.state is State.closed and generation == self.generation:
             self._recent.append((now, failed, slow))
             if not slow:

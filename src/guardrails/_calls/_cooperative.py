@@ -28,12 +28,14 @@ class Cooperative:
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         """Call it; a timeout that the caller gives can only make it shorter."""
-        deadline = CURRENT.get()
-        if deadline is not None:
-            value = deadline.at - deadline.clock.monotonic() if self.how == "timeout" else deadline.at
-            given = kwargs.get(self.how)
-            kwargs[self.how] = value if given is None else min(given, value)
-        return self.fn(*args, **kwargs)
+        deadline, how = CURRENT.get(), self.how
+        if deadline is None:
+            return self.fn(*args, **kwargs)
+        left = deadline.at - deadline.clock.monotonic() if how == "timeout" else deadline.at
+        if kwargs:
+            given = kwargs.pop(how, None)
+            left = left if given is None else min(given, left)
+        return self.fn(*args, **kwargs, **{how: left})
 
 
 def parameter(fn: Callable[..., Any]) -> How:

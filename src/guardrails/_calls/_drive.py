@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Generator
-from typing import Any, TypeVar, cast
+from typing import Any, TypeVar
 
 from ._effects import Effect
 
@@ -24,7 +24,7 @@ def drive(steps: Generator[Effect, Any, R]) -> R:
             else:
                 effect = steps.send(done)
     except StopIteration as stop:
-        return cast("R", stop.value)
+        return stop.value  # type: ignore[no-any-return]
     finally:
         done = effect = (
             None  # a failure kept here would keep, through its traceback, this frame and the arguments
@@ -45,7 +45,7 @@ async def drive_async(steps: Generator[Effect, Any, R]) -> R:
             else:
                 effect = steps.send(done)
     except StopIteration as stop:
-        return cast("R", stop.value)
+        return stop.value  # type: ignore[no-any-return]
     finally:
         done = effect = (
             None  # a failure kept here would keep, through its traceback, this frame and the arguments

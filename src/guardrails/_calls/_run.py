@@ -25,21 +25,23 @@ class Run:
         args: its positional arguments.
         kwargs: its keyword arguments.
         clock: measures the call.
-        deadline: when the caller stops waiting; None waits for ever.
+        deadline: when the caller stops waiting, as the call itself is told; None waits for ever.
         enter: run in the call's own context first, such as making a span current.
+        workers: the threads and the places of the function's calls; None bounds nothing.
     """
 
-    __slots__ = ("args", "begin", "clock", "deadline", "enter", "fn", "kwargs", "until")
+    # a class with a dictionary: what a call seldom needs costs nothing to set
+    begin = 0.0
 
     def __init__(
         self,
         fn: Callable[..., Any],
         args: tuple[Any, ...],
         kwargs: dict[str, Any],
-        *,
         clock: Clock,
         deadline: Deadline | None,
         enter: Callable[[], object] | None = None,
+        workers: Workers | None = None,
     ) -> None:
         self.fn = fn
         self.args = args
@@ -47,8 +49,8 @@ class Run:
         self.clock = clock
         self.deadline = deadline
         self.enter = enter
+        self.workers = workers
         self.until = inf if deadline is None else deadline.at
-        self.begin = 0.0
 
     @property
     def shadows(self) -> bool:
@@ -77,14 +79,15 @@ class Run:
 
     def again(self) -> Run:
         """The same call, not started."""
-        raise NotImplementedError
+        return type(self)(
+            self.fn, self.args, self.kwargs, self.clock, self.deadline, self.enter, self.workers
+        )
 
-    def _context(self, *, enforced: bool) -> Context:
+    def _context(self) -> Context:
         """The call's own context: where its deadline is in force, and its span current."""
         context = copy_context()
-        deadline = self.deadline
-        if deadline is not None:
-            context.run(CURRENT.set, Deadline(deadline.at, deadline.clock, enforced=enforced))
+        if self.deadline is not None:
+            context.run(CURRENT.set, self.deadline)
         if self.enter is not None:
             context.run(self.enter)
         return context
@@ -108,16 +111,7 @@ class Run:
 
 
 class InlineRun(Run):
-    """In the caller's own thread: nothing stops it, so that it is over when its caller may look.
-
-    `workers`, where there are any, bound how many such calls run at once.
-    """
-
-    __slots__ = ("workers",)
-
-    def __init__(self, *args: Any, workers: Workers | None = None, **named: Any) -> None:
-        super().__init__(*args, **named)
-        self.workers = workers
+    """In the caller's own thread: nothing stops it, so that it is over when its caller may look."""
 
     @property
     def shadows(self) -> bool:
@@ -126,13 +120,12 @@ class InlineRun(Run):
 
     def block(self) -> Outcome:
         """Call it."""
-        self.begin = self.clock.monotonic()
-        deadline = self.deadline
+        self.begin = begin = self.clock.monotonic()
+        deadline, workers = self.deadline, self.workers
         if deadline is None:
             return self._here()
-        if deadline.at <= self.begin:
+        if deadline.at <= begin:
             return late(0.0, started=False)
-        workers = self.workers
         if workers is not None and not workers.enter():
             return saturated(workers)
         token = CURRENT.set(deadline)
@@ -149,7 +142,3 @@ class InlineRun(Run):
 
     def give_up(self) -> None:
         """It is over."""
-
-    def again(self) -> Run:
-        """It keeps no state."""
-        return self

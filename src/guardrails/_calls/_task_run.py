@@ -8,19 +8,13 @@ from typing import Any
 from .._types import CaveatCode
 from ._outcome import Answer, Failure, Outcome, late, raised, saturated
 from ._run import Report, Run
-from ._workers import Workers
 
 
 class TaskRun(Run):
     """One call as a task of the running event loop; `workers` counts it, and bounds how many there are."""
 
-    __slots__ = ("_end", "_task", "workers")
-
-    def __init__(self, *args: Any, workers: Workers | None, **named: Any) -> None:
-        super().__init__(*args, **named)
-        self.workers = workers
-        self._task: asyncio.Task[Any] | None = None
-        self._end = 0.0
+    _task: asyncio.Task[Any] | None = None
+    _end = 0.0
 
     async def wait(self) -> Outcome | None:
         """Start the task, unless it has been started, and await it."""
@@ -61,18 +55,6 @@ class TaskRun(Run):
         task.add_done_callback(_retrieve)
         task.cancel()
 
-    def again(self) -> Run:
-        """The same call for another attempt."""
-        return TaskRun(
-            self.fn,
-            self.args,
-            self.kwargs,
-            clock=self.clock,
-            deadline=self.deadline,
-            enter=self.enter,
-            workers=self.workers,
-        )
-
     def _start(self) -> Outcome | None:
         self.begin = self.clock.monotonic()
         workers = self.workers
@@ -86,7 +68,7 @@ class TaskRun(Run):
             if workers is not None:
                 workers.leave()
             return raised(error, 0.0)
-        task = asyncio.get_running_loop().create_task(call, context=self._context(enforced=False))
+        task = asyncio.get_running_loop().create_task(call, context=self._context())
         task.add_done_callback(self._ended)
         self._task = task
         return None

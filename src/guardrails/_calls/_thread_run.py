@@ -15,16 +15,12 @@ from ._workers import Job, Workers
 
 
 class ThreadRun(Run):
-    """One call on a worker of `workers`."""
+    """One call on a worker of `workers`, whose deadline holds whatever the call does: `enforced`."""
 
-    __slots__ = ("_done", "_job", "_woken", "workers")
-
-    def __init__(self, *args: Any, workers: Workers, **named: Any) -> None:
-        super().__init__(*args, **named)
-        self.workers = workers
-        self._job: Job | None = None
-        self._done: Any = None  # the lock, or the event loop, by which the worker wakes the caller
-        self._woken: asyncio.Future[None] | None = None
+    workers: Workers
+    _job: Job | None = None
+    _done: Any = None  # the lock, or the event loop, by which the worker wakes the caller
+    _woken: asyncio.Future[None] | None = None
 
     def block(self) -> Outcome | None:
         """Hand it to a worker, unless that is done, and wait in this thread."""
@@ -85,18 +81,6 @@ class ThreadRun(Run):
         if self._job is not None:
             self.workers.abandon(self._job)
 
-    def again(self) -> Run:
-        """The same call for another attempt."""
-        return ThreadRun(
-            self.fn,
-            self.args,
-            self.kwargs,
-            clock=self.clock,
-            deadline=self.deadline,
-            enter=self.enter,
-            workers=self.workers,
-        )
-
     def _not_begun(self, now: float) -> Outcome | None:
         return late(0.0, started=False) if self.deadline is not None and self.deadline.at <= now else None
 
@@ -117,7 +101,7 @@ class ThreadRun(Run):
             self.fn,
             self.args,
             self.kwargs,
-            self._context(enforced=True),
+            self._context(),
             notify,
             workers.tally,
             self.clock.monotonic,

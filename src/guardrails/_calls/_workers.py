@@ -162,7 +162,7 @@ class Workers:
 
     def enter(self) -> bool:
         """Take the place of a call that needs no thread; False where there is none."""
-        if self.abandoned >= self.max_abandoned:
+        if self.tally.now >= self.max_abandoned:
             return False
         try:
             self._places.pop()
@@ -176,7 +176,7 @@ class Workers:
 
     def submit(self, job: Job) -> bool:
         """Hand the job to a worker; False where too many calls are abandoned or running."""
-        if self.abandoned >= self.max_abandoned:
+        if self.tally.now >= self.max_abandoned:
             return False
         try:
             worker = self._idle.pop()

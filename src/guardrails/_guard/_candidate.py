@@ -20,7 +20,7 @@ from .._calls import (
     ThreadRun,
     Workers,
 )
-from .._clock import Clock, Deadline
+from .._clock import Clock
 from .._conformal import Measure
 from .._contract import Contract, OutputCheck
 from .._errors import ConfigurationError
@@ -45,7 +45,7 @@ class Candidate:
     name: str
     fn: Callable[..., Any]
     primary: bool
-    is_async: bool
+    kind: type[Run]  # how it is called
     enforcement: str
     contract: Contract | None
     output: OutputCheck | None
@@ -65,36 +65,20 @@ class Candidate:
         return () if self.finding is None else (self.finding,)
 
     @property
+    def is_async(self) -> bool:
+        """Whether it is a coroutine function."""
+        return self.kind is TaskRun
+
+    @property
     def inline(self) -> bool:
         """Whether it runs in its caller's own thread, so that nothing can be done meanwhile."""
-        return not self.is_async and (self.workers is None or self.enforcement == "cooperative")
+        return self.kind is InlineRun
 
     def named(self, detail: str) -> str:
         """The detail, saying which fallback it is about."""
         if self.primary:
             return detail
         return f"fallback {self.name!r}: {detail}" if detail else f"fallback {self.name!r}"
-
-    def run(
-        self,
-        args: tuple[Any, ...],
-        kwargs: dict[str, Any],
-        *,
-        clock: Clock,
-        deadline: Deadline | None,
-        enter: Callable[[], object] | None,
-    ) -> Run:
-        """One call of it."""
-        workers = self.workers
-        if self.is_async:
-            return TaskRun(
-                self.fn, args, kwargs, clock=clock, deadline=deadline, enter=enter, workers=workers
-            )
-        if workers is None or self.enforcement == "cooperative":
-            return InlineRun(
-                self.fn, args, kwargs, clock=clock, deadline=deadline, enter=enter, workers=workers
-            )
-        return ThreadRun(self.fn, args, kwargs, clock=clock, deadline=deadline, enter=enter, workers=workers)
 
     def probe_due(self) -> bool:
         """Whether it runs in the shadow for this request: every 1 / `probe` requests."""
@@ -144,7 +128,7 @@ def _primary(config: Config, fn: Callable[..., Any], name: str, changed: Changed
         name="primary",
         fn=process or (Cooperative(fn) if enforcement == "cooperative" else fn),
         primary=True,
-        is_async=is_coroutine_function(fn),
+        kind=_kind(config.budget, enforcement, fn),
         enforcement=enforcement,
         contract=config.contract,
         output=config.output,
@@ -174,7 +158,7 @@ def _fallback(
         name=fallback.name,
         fn=process or (Cooperative(fn) if enforcement == "cooperative" else fn),
         primary=False,
-        is_async=is_coroutine_function(fallback.fn),
+        kind=_kind(config.budget, enforcement, fallback.fn),
         enforcement=enforcement,
         contract=contract,
         output=fallback.output,
@@ -231,6 +215,12 @@ def _process(fn: Callable[..., Any], enforcement: str) -> InProcess | None:
     from .._calls._process import InProcess  # what starts processes is seldom wanted, and heavy
 
     return InProcess(fn)
+
+
+def _kind(budget: Budget | None, enforcement: str, fn: Callable[..., Any]) -> type[Run]:
+    if is_coroutine_function(fn):
+        return TaskRun
+    return InlineRun if budget is None or enforcement == "cooperative" else ThreadRun
 
 
 def _workers(budget: Budget | None, enforcement: str, name: str, changed: Changed) -> Workers | None:

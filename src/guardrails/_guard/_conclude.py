@@ -2,29 +2,33 @@
 
 from __future__ import annotations
 
-from collections.abc import Generator
+from collections.abc import Generator, Mapping
 from typing import Any
 
-from .._calls import Effect
+from .._calls import Effect, State
 from .._guard_ports import ReviewItem, make_json
 from .._routing import Action, caveats
-from .._types import Caveat, Decision, Degraded, Details, NeedsReview, Works
+from .._telemetry import NOTHING
+from .._types import Caveat, Decision, Degraded, Details, NeedsReview, Works, details_of, works_of
+from ._course import Course
 from ._engine import IDS
 from ._findings import store
 from ._trial import Trial
 
 
+def works(trial: Trial) -> Works[Any]:
+    """The decision of a request whose answer lies in the certified region, or whose caveats the owner waives."""
+    return works_of(trial.value, caveats(trial.findings) if trial.findings else (), _details(trial))
+
+
 def conclude(trial: Trial, action: Action) -> Generator[Effect, Any, Decision[Any]]:
-    """Make the decision that the chain came to; a review is committed first."""
-    if action is Action.works:
-        reasons = () if not trial.findings else caveats(trial.findings)
-        return Works(trial.value, reasons, _details(trial))
+    """The decision of any other request; a review is committed first."""
     if action is Action.degraded:
         return Degraded(trial.value, caveats(trial.findings), _details(trial))
     trial.served = None
     trial.id = IDS.next()
     reasons = caveats(trial.findings)
-    problem = yield from store(trial.engine, [_review_item(trial, reasons)], trial.deadline)
+    problem = yield from store(trial.engine, [_review_item(trial, reasons)], trial.deadline())
     if problem is not None:
         reasons = caveats((*trial.findings, problem))
     return NeedsReview(reasons, _details(trial))
@@ -50,18 +54,23 @@ def _review_item(trial: Trial, reasons: tuple[Caveat, ...]) -> ReviewItem:
 
 
 def _details(trial: Trial) -> Details:
-    engine, measured, served = trial.engine, trial.measured, trial.served
-    shown = measured if served is not None else None
-    return Details(
-        id=trial.id or IDS.next(),
-        guard_name=engine.name,
-        model_version=engine.model_version,
-        served_by="" if served is None else served.name,
-        prediction=None if shown is None else shown.prediction,
-        prediction_set=None if shown is None else shown.prediction_set,
-        interval=None if shown is None else shown.interval,
-        elapsed=engine.clock.monotonic() - trial.begin,
-        failure=trial.failure,
+    engine, served = trial.engine, trial.served
+    measured = None if served is None else trial.measured
+    prediction = prediction_set = interval = None
+    if measured is not None:
+        prediction = measured.prediction
+        prediction_set = measured.prediction_set
+        interval = measured.interval
+    return details_of(
+        trial.id or IDS.next(),
+        engine.name,
+        engine.model_version,
+        "" if served is None else served.name,
+        prediction,
+        prediction_set,
+        interval,
+        (engine.clock.monotonic() if served is None else trial.now) - trial.begin,
+        trial.failure,
     )
 
 
@@ -71,15 +80,21 @@ def record(trial: Trial, decision: Decision[Any]) -> None:
     engine.count(decision.route)
     engine.telemetry.decided(
         trial.span,
-        route=decision.route,
-        caveats=decision.caveats,
-        served_by=details.served_by,
-        elapsed=details.elapsed,
-        decision_id=details.id,
-        set_size=None if details.prediction_set is None else len(details.prediction_set),
-        width=None if details.interval is None else details.interval.width,
-        context=trial.context,
-        **engine.about,
+        decision.route,
+        decision.caveats,
+        details,
+        NOTHING if trial.context is None else changed(trial),
+        trial.context,
     )
     if engine.config.observers:
         engine.tell(decision)
+
+
+def changed(course: Course) -> Mapping[str, str | float | int | bool]:
+    """What a span says of this call that it does not say of every call: the switch's state and the circuit's."""
+    circuit = course.engine.candidates[0].circuit
+    state = State.closed if circuit is None else circuit.state
+    if course.switch == "normal" and state is State.closed:
+        return NOTHING
+    said = {} if course.switch == "normal" else {"switch": str(course.switch)}
+    return said if state is State.closed else {**said, "circuit": state.value}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Generator
+from functools import partial
 from math import inf
 from typing import Any, NamedTuple
 
@@ -16,17 +17,16 @@ from .._calls import (
     Pause,
     Run,
     State,
+    ThreadRun,
     attempts,
 )
 from .._clock import Deadline
+from .._switch import SwitchState
 from .._types import CaveatCode
 from ._candidate import Candidate
 from ._engine import Engine
-
-# makes the call of the candidate at a position; None where it is not to be asked
-Prepare = Callable[[int], Run | None]
-Seen = Callable[[int, Outcome], None]
-Judge = Callable[[Any], bool]
+from ._findings import attempted
+from ._request import RequestReader
 
 _REFUSED = Failure(CaveatCode.circuit_open, "")
 
@@ -40,170 +40,204 @@ class _Ahead(NamedTuple):
 
 
 class Course:
-    """What the calls of one guarded call share.
+    """One guarded call, of a request or of a table: what its steps share.
 
     Attributes:
         engine: the guarded function's state.
+        reader: finds the request among the arguments.
         args: the caller's positional arguments.
         kwargs: the caller's keyword arguments.
         begin: when the call began.
-        deadline: when the caller must have its decision.
+        end: when the caller must have its decision; infinite where nothing bounds it.
         limit: until when candidates may answer.
-        enter: makes the span current in a call's own context.
+        span: the span of this call.
+        context: in which spans become children of it.
+        enter: makes it current in a call's own context.
+        switch: what the switch said.
+        failure: the primary's exception.
+        now: when the candidate last asked had been judged.
         ahead: calls under way whose turn has not come.
         started: the position of the first candidate that has not been started.
         generation: of the circuit, when the candidate being asked was admitted.
     """
 
-    __slots__ = (
-        "ahead",
-        "args",
-        "begin",
-        "deadline",
-        "engine",
-        "enter",
-        "generation",
-        "kwargs",
-        "limit",
-        "started",
-    )
+    # defaults on the class: what a call seldom needs costs it nothing
+    enter: Callable[[], object] | None = None
+    switch: SwitchState = "normal"
+    failure: Exception | None = None
+    ahead: dict[int, _Ahead] | None = None
+    started = 0
+    generation = 0
+    now = 0.0
 
-    def __init__(self, engine: Engine, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
+    def __init__(
+        self, engine: Engine, reader: RequestReader, args: tuple[Any, ...], kwargs: dict[str, Any]
+    ) -> None:
         self.engine = engine
+        self.reader = reader
         self.args = args
         self.kwargs = kwargs
-        self.begin = engine.clock.monotonic()
-        self.deadline = engine.deadline(self.begin)
-        self.limit = engine.schedule.limit(self.deadline)
-        self.enter: Callable[[], object] | None = None
-        self.ahead: dict[int, _Ahead] = {}
-        self.started = 0
-        self.generation = 0
+        self.begin = begin = engine.clock.monotonic()
+        self.end, self.limit = engine.schedule.times(begin)
+        self.span, self.context = engine.telemetry.start()
+        if self.context is not None:
+            self.enter = partial(engine.telemetry.attach, self.context)
+
+    def prepare(self, position: int) -> Run | None:
+        """The call of the candidate at a position, not started; None where it is not to be asked."""
+        raise NotImplementedError
+
+    def bad(self, candidate: Candidate, value: Any) -> bool:
+        """Whether an answer that nobody waits for is no good."""
+        raise NotImplementedError
 
     def run(self, position: int, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Run:
         """A call of the candidate at a position, not started."""
-        engine = self.engine
-        return engine.candidates[position].run(
-            args, kwargs, clock=engine.clock, deadline=self._until(position), enter=self.enter
-        )
-
-    def _until(self, position: int) -> Deadline | None:
-        limit, schedule = self.limit, self.engine.schedule
-        if limit is None or schedule.hedged[position] or not schedule.cuts:
-            return limit
-        at = self.start(position + 1)
-        return limit if at == inf else Deadline(at, limit.clock)
+        engine, at = self.engine, self.limit
+        if engine.schedule.cut[position]:
+            at = min(at, self.start(position + 1))
+        candidate = engine.candidates[position]
+        kind = candidate.kind
+        # a thread's caller stops waiting whatever the thread does; an event loop cannot interrupt what blocks it
+        deadline = None if at == inf else Deadline(at, engine.clock, kind is ThreadRun)
+        return kind(candidate.fn, args, kwargs, engine.clock, deadline, self.enter, candidate.workers)
 
     def start(self, position: int) -> float:
         """When the candidate at `position` must be started."""
-        limit = self.limit
-        left = 0.0 if limit is None else limit.at - self.begin
-        return self.engine.schedule.start(limit, position, left)
+        return self.engine.schedule.start(self.begin, self.limit, position)
+
+    def deadline(self) -> Deadline | None:
+        """When the caller must have its decision."""
+        return None if self.end == inf else Deadline(self.end, self.engine.clock)
+
+    def tried(self, candidate: Candidate, number: int, outcome: Outcome) -> None:
+        """Told of failed and repeated attempts: only these are worth a span of their own.
+
+        Raises:
+            SignatureError: the arguments do not fit the function: the caller's mistake, not the function's.
+        """
+        error = outcome.error if isinstance(outcome, Failure) else None
+        if candidate.primary and error is not None:
+            if isinstance(error, TypeError):
+                self.reader.bind(self.args, self.kwargs)
+            self.failure = error
+        attempted(self.engine, self.span, candidate, number, outcome)
+
+    def keep(self, position: int, run: Run, outcome: Outcome | None) -> None:
+        """Keep a call until the turn of its candidate comes."""
+        circuit = self.engine.candidates[position].circuit
+        generation = 0 if circuit is None else circuit.generation
+        self.ahead = {**(self.ahead or {}), position: _Ahead(run, generation, outcome)}
 
     def release(self) -> None:
         """Nobody waits any more for calls whose turn has not come."""
-        for each in self.ahead.values():
+        for each in (self.ahead or {}).values():
             each.run.give_up()
-        self.ahead.clear()
 
 
-def ask(
-    course: Course, position: int, prepare: Prepare, seen: Seen, judge: Judge
-) -> Generator[Effect, Any, Outcome]:
-    """The outcome of the candidate at `position`: of its call under way, or of a new one.
+def begun(course: Course, position: int, run: Run) -> bool:
+    """Whether a new call is made for its caller; while its circuit is not closed, it may be made in the shadow."""
+    if course.started <= position:
+        course.started = position + 1
+    candidate = course.engine.candidates[position]
+    circuit = candidate.circuit
+    if circuit is None:
+        return True
+    if circuit.state is not State.closed and not _admitted(course, candidate, circuit, run):
+        return False
+    course.generation = circuit.generation
+    return True
 
-    Args:
-        course: the calls of this guarded call.
-        position: the candidate's place.
-        prepare: makes the call of a candidate.
-        seen: told of failed and repeated attempts.
-        judge: whether an answer is bad, for a call in the shadow.
-    """
+
+def ask(course: Course, position: int) -> Generator[Effect, Any, Outcome]:
+    """The outcome of the candidate at `position`: of its call under way, or of a new one."""
     engine = course.engine
     candidate = engine.candidates[position]
-    ahead = course.ahead.pop(position, None) if course.ahead else None
-    if ahead is not None:
-        run, course.generation = ahead.run, ahead.generation
-        if ahead.outcome is not None:
-            seen(1, ahead.outcome)
-            return ahead.outcome
+    if course.ahead is not None and position in course.ahead:
+        run, course.generation, outcome = course.ahead.pop(position)
+        if outcome is not None:
+            course.tried(candidate, 1, outcome)
+            return outcome
     else:
-        course.started = max(course.started, position + 1)
-        made = prepare(position)
-        assert made is not None  # noqa: S101 - the steps have seen that it is to be asked
-        run, circuit = made, candidate.circuit
-        if circuit is not None:
-            if circuit.state is not State.closed and not _admitted(course, candidate, circuit, run, judge):
-                return _REFUSED
-            course.generation = circuit.generation
-    pace = engine.pace if candidate.primary else None
-    if pace is None and not engine.schedule.hedged[position]:
-        run.until = inf if run.deadline is None else run.deadline.at
-        outcome: Outcome = yield run
-        if isinstance(outcome, Failure):
-            seen(1, outcome)
-        return outcome
-
-    def wait(run: Run) -> Generator[Effect, Any, Outcome]:
-        return _awaited(course, position, run, prepare)
-
-    def rest(seconds: float) -> Generator[Effect, Any, None]:
-        return _rest(course, position, seconds, prepare)
-
-    return (yield from attempts(run, pace, seen, wait, rest))
+        new = course.prepare(position)
+        assert new is not None  # noqa: S101 - the steps have seen that it is to be asked
+        run = new
+        if not begun(course, position, run):
+            return _REFUSED
+    return (
+        yield from attempts(
+            run,
+            engine.pace if candidate.primary else None,
+            partial(course.tried, candidate),
+            partial(_awaited, course, position),
+            partial(_rest, course, position),
+        )
+    )
 
 
-def settle(course: Course, candidate: Candidate, outcome: Outcome, *, bad: bool = False) -> None:
+def settle(course: Course, candidate: Candidate, outcome: Outcome, bad: bool = False) -> None:
     """Take the outcome of a candidate into account: for its circuit, and for the time that is kept for it."""
+    course.now = now = course.engine.clock.monotonic()
     if candidate.circuit is not None:
-        candidate.circuit.record(outcome, course.generation, bad=bad)
+        candidate.circuit.record(outcome, course.generation, now, bad)
     if not candidate.primary:
         candidate.latency.learn(outcome)
 
 
-def _admitted(course: Course, candidate: Candidate, circuit: Circuit, run: Run, judge: Judge) -> bool:
+def probe(course: Course) -> None:
+    """Run a fallback in the shadow now and then, so that what is known of its time stays fresh."""
+    engine = course.engine
+    for position, candidate in enumerate(engine.candidates):
+        if position < course.started or not candidate.probe_due():
+            continue
+        run = course.prepare(position)
+        if run is not None and run.shadows:
+            course.end, _ = engine.schedule.times(engine.clock.monotonic())
+            run.deadline = course.deadline()
+            candidate.watch(run, candidate.latency.learn)
+
+
+def _admitted(course: Course, candidate: Candidate, circuit: Circuit, run: Run) -> bool:
     """Whether the call is made for its caller; a probe that can is made in the shadow."""
-    limit = course.limit
-    patience = inf if limit is None else limit.at - course.begin
-    admission = circuit.admit(patience)
+    admission = circuit.admit(course.limit - course.begin)
     if admission is Admission.call or (admission is Admission.probe and not run.shadows):
         return True
     if admission is Admission.probe:
         generation = circuit.generation
 
         def report(outcome: Outcome) -> None:
-            bad = isinstance(outcome, Answer) and judge(outcome.value)
-            circuit.record(outcome, generation, bad=bad)
+            bad = isinstance(outcome, Answer) and course.bad(candidate, outcome.value)
+            circuit.record(outcome, generation, course.engine.clock.monotonic(), bad)
 
         candidate.watch(run, report)
     return False
 
 
-def _awaited(course: Course, position: int, run: Run, prepare: Prepare) -> Generator[Effect, Any, Outcome]:
+def _awaited(course: Course, position: int, run: Run) -> Generator[Effect, Any, Outcome]:
     """Wait for a call until its deadline; what comes after it is started when its time has come."""
     end = inf if run.deadline is None else run.deadline.at
     hedged = course.engine.schedule.hedged[position]
     while True:
-        at = course.start(course.started) if hedged else inf
-        run.until = min(at, end)
+        run.until = min(course.start(course.started), end) if hedged else end
         outcome: Outcome | None = yield run
         if outcome is not None:
             return outcome
-        yield from _start_next(course, prepare)
+        yield from _start_next(course)
 
 
-def _rest(course: Course, position: int, seconds: float, prepare: Prepare) -> Generator[Effect, Any, None]:
+def _rest(course: Course, position: int, seconds: float) -> Generator[Effect, Any, None]:
     """Pause; what comes after is started when its time has come."""
     clock = course.engine.clock
+    hedged = course.engine.schedule.hedged[position]
     end = clock.monotonic() + seconds
     while (left := end - clock.monotonic()) > 0:
-        at = course.start(course.started) if course.engine.schedule.hedged[position] else inf
+        at = course.start(course.started) if hedged else inf
         yield Pause(clock, min(left, max(at - clock.monotonic(), 0.0)))
         if clock.monotonic() >= at:
-            yield from _start_next(course, prepare)
+            yield from _start_next(course)
 
 
-def _start_next(course: Course, prepare: Prepare) -> Generator[Effect, Any, None]:
+def _start_next(course: Course) -> Generator[Effect, Any, None]:
     """Start the next candidate while those before it run on; one that cannot be asked is passed over."""
     position = course.started
     course.started += 1
@@ -211,12 +245,11 @@ def _start_next(course: Course, prepare: Prepare) -> Generator[Effect, Any, None
     if circuit is not None and circuit.state is not State.closed:
         return
     try:
-        run = prepare(position)
+        run = course.prepare(position)
     except Exception:  # it will be raised again, and told, when its turn comes
         return
     if run is None:
         return
     run.until = -inf
     outcome: Outcome | None = yield run
-    generation = 0 if circuit is None else circuit.generation
-    course.ahead[position] = _Ahead(run, generation, outcome)
+    course.keep(position, run, outcome)

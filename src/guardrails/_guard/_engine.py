@@ -7,12 +7,10 @@ import logging
 import os
 import threading
 import weakref
-from collections import Counter
 from collections.abc import Callable
 from typing import Any, cast
 
 from .._calls import Pace
-from .._clock import Deadline, earlier
 from .._switch import STATES, SwitchState, switched
 from .._telemetry import Telemetry
 from .._types import Route
@@ -63,13 +61,13 @@ class Engine:
         fields = () if config.contract is None else config.contract.order()
         self.cohort = Fact(config.cohort, fields)
         self.difficulty = Fact(config.difficulty, fields)
+        self.has_facts = config.cohort is not None or config.difficulty is not None
         self.novelty = novelty_of(config.profile, config.novelty, config.contract, config.policy)
         self.mismatch = filters_mismatch(config.profile, config.contract, config.output)
         self.enforcement = enforcement_of(config.budget, fn)
-        self.about = self._about()
         self.telemetry = Telemetry(
             name,
-            static={name.replace("_", "."): value for name, value in self.about.items() if value is not None},
+            static={name: value for name, value in self._about().items() if value is not None},
             tracer_provider=config.tracer_provider,
             meter_provider=config.meter_provider,
         )
@@ -77,9 +75,11 @@ class Engine:
         budget = config.budget
         self.pace = Pace(budget) if budget is not None and budget.attempts > 1 else None
         self.schedule = Schedule(config, self.candidates)
+        # what the first call of the primary needs to be made without further ado
+        self.plain = self.pace is None and not self.schedule.cut[0]
         self.probed = any(each.probe for each in self.candidates)
         self._switch_state: SwitchState = "normal"
-        self._counts: Counter[Route] = Counter()
+        self._counts = dict.fromkeys(Route, 0)
         self._lock = threading.Lock()
         _ALIVE.add(self)
 
@@ -99,17 +99,9 @@ class Engine:
             "budget": None if budget is None else budget.seconds,
             "enforcement": self.enforcement,
             "profile": "" if profile is None else f"{profile.name} {profile.model_version}".strip(),
-            "model_version": self.model_version,
+            "model.version": self.model_version,
+            "switch": "normal",
         }
-
-    def deadline(self, begin: float) -> Deadline | None:
-        """When the caller must have its decision; the earlier of the own budget and an enclosing deadline."""
-        budget = self.config.budget
-        return None if budget is None else earlier(Deadline(begin + budget.seconds, self.clock))
-
-    def fresh_deadline(self) -> Deadline | None:
-        """The deadline of a call that begins now."""
-        return self.deadline(self.clock.monotonic())
 
     def switch_state(self) -> SwitchState:
         """What the switch says; the last good state where it fails or says something else."""
@@ -187,7 +179,7 @@ class Engine:
     def reset(self) -> None:
         """Forget counters, workers and measured durations, as after a fork."""
         self._lock = threading.Lock()  # after a fork, the old one may be held by a thread that is not there
-        self._counts = Counter()
+        self._counts = dict.fromkeys(Route, 0)
         for candidate in self.candidates:
             candidate.reset(first_guess(self.config))
 

@@ -8,6 +8,8 @@ from dataclasses import replace
 from functools import partial
 from typing import Any
 
+import numpy as np
+
 from .._calls import Commit, Effect, Failure, Outcome
 from .._clock import Deadline
 from .._contract import Verdict
@@ -73,9 +75,20 @@ def switched_off(state: str, switch: object) -> Finding:
     return Finding(CaveatCode.switched_off, f"the switch says {state}{who}")
 
 
+def breaks_output(findings: tuple[Finding, ...]) -> bool:
+    """Whether an answer broke the output check, or could not be read."""
+    return any(finding.code is CaveatCode.output for finding in findings)
+
+
+# what most functions return, and what is no mistake
+_ANSWERS = frozenset({bool, dict, float, int, list, np.ndarray, np.float64, str, tuple})
+
+
 def no_answer(value: object) -> Finding | None:
     """What a function may return by mistake: an awaitable, a generator, or the decision of another guard."""
     kind = type(value)
+    if kind in _ANSWERS:
+        return None
     if hasattr(kind, "__await__"):
         close = getattr(value, "close", None)
         if close is not None:

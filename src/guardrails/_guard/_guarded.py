@@ -93,7 +93,8 @@ class _Wrapped:
         Returns:
             Whether everything is ready.
         """
-        return all([each.start(seconds) for each in self._engine.candidates])
+        ready = [each.start(seconds) for each in self._engine.candidates]
+        return all(ready)
 
     def reset(self) -> None:
         """Forget counters, workers, circuits and measured durations."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from math import inf
 
-from .._clock import Deadline
+from .._clock import CURRENT
 from .._routing import Action
 from .._types import CaveatCode
 from ._candidate import Candidate
@@ -34,40 +34,50 @@ class Schedule:
         candidates: who can answer, in order.
     """
 
-    __slots__ = ("_budget", "_candidates", "_review", "cuts", "hedged", "own")
+    __slots__ = ("_budget", "_candidates", "_clock", "_review", "cut", "hedged", "own")
 
     def __init__(self, config: Config, candidates: Sequence[Candidate]) -> None:
         self._candidates = candidates
         self._review = config.review
+        self._clock = config.clock
         self._budget = 0.0 if config.budget is None else config.budget.seconds
         self.own = min(_OWN, self._budget * _OWN_SHARE)
         # where a late answer goes to a person, nobody is started after it
-        self.cuts = self._budget > 0 and config.policy.action(CaveatCode.deadline) is Action.fallback
-        together = self.cuts and not any(each.inline for each in candidates)
+        chained = self._budget > 0 and config.policy.action(CaveatCode.deadline) is Action.fallback
+        together = chained and not any(each.inline for each in candidates)
+        #: by position: whether the next candidate is started while this one runs on
         self.hedged = (*(together for _ in candidates[1:]), False)
+        #: by position: whether this one has to be over when the next one must start
+        self.cut = (*(chained and not together for _ in candidates[1:]), False)
 
-    def limit(self, deadline: Deadline | None) -> Deadline | None:
-        """Until when candidates may answer."""
-        if deadline is None:
-            return None
-        keep = self.own
-        if self._review is not None:
-            # an enclosing deadline may have left less than the budget: half of what there is belongs to the candidates
-            keep = min(keep + self._review.commit_q99(), max(deadline.left(), 0.0) * _MOST)
-        return Deadline(deadline.at - keep, deadline.clock)
+    def times(self, begin: float) -> tuple[float, float]:
+        """When a call that begins now must have its decision, and until when candidates may answer; infinite unbounded.
 
-    def start(self, limit: Deadline | None, position: int, left: float) -> float:
-        """The instant at which the candidate at `position` must be started.
+        The decision is due at the earlier of the own budget and an enclosing deadline.
+        """
+        if self._budget == 0.0:
+            return inf, inf
+        end, outer = begin + self._budget, CURRENT.get()
+        # a deadline of another clock cannot be compared
+        if outer is not None and outer.clock is self._clock and outer.at < end:
+            end = outer.at
+        if self._review is None:
+            return end, end - self.own
+        # an enclosing deadline may have left less than the budget: half of what there is belongs to the candidates
+        return end, end - min(self.own + self._review.commit_q99(), max(end - begin, 0.0) * _MOST)
+
+    def start(self, begin: float, limit: float, position: int) -> float:
+        """The instant at which the candidate at `position` must be started; infinite past the last one.
 
         Args:
+            begin: when the call began.
             limit: until when candidates may answer.
-            position: its place in the chain; past the last one there is nothing to start.
-            left: seconds from the beginning of the call to the limit.
+            position: its place in the chain.
         """
-        if limit is None or position >= len(self._candidates):
+        if position >= len(self._candidates):
             return inf
         keep = sum(max(each.latency.q99, _WAKE_UP) for each in self._candidates[position:])
-        return limit.at - min(keep, left * _MOST)
+        return limit - min(keep, max(limit - begin, 0.0) * _MOST)
 
     def kept_back(self, position: int) -> float:
         """Seconds kept back after the candidate at `position`: for later fallbacks, a commit and the guard itself."""

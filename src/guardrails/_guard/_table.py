@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Generator, Mapping
-from functools import partial
 from typing import Any
 
 import numpy as np
 
-from .._calls import Effect, Failure, Outcome, Run
-from .._contract import UNCHANGED, Contract, TableVerdict, Verdict, is_table, length_of, rows_of
-from .._types import CaveatCode, Finding, Violation
+from .._calls import Effect, Failure
+from .._contract import Verdict, is_table, length_of, rows_of
+from .._types import Finding, Violation
 from ._candidate import Candidate
 from ._course import ask, settle
 from ._decisions import Answers, Decisions, take
@@ -18,12 +17,9 @@ from ._engine import Engine
 from ._findings import (
     GRACE,
     TOO_LATE,
-    attempted,
     broken,
-    clauses,
     drifted,
     failed,
-    fields,
     no_answer,
     own_fault,
     switched_off,
@@ -31,7 +27,8 @@ from ._findings import (
 from ._outputs import findings_by_place, joined, measure, wrong_length
 from ._request import RequestReader, SignatureError
 from ._rows import Positions, Rows, grouped
-from ._table_record import Part, TableTrial, record_table, reviews
+from ._table_record import record_table, reviews
+from ._table_trial import Part, TableTrial
 
 
 def decide_table(
@@ -111,7 +108,7 @@ def _ask(
     trial: TableTrial, candidate: Candidate, position: int, asked: Positions, *, more: bool
 ) -> Generator[Effect, Any, None]:
     """Check, call, measure and route the rows `asked` with one candidate."""
-    part, kept = _part_ahead(trial, position, asked) or (_part(trial, candidate, asked), None)
+    part, kept = trial.part_ahead(position, asked) or (trial.part(position, asked), None)
     notes = part.notes
     good = part.good
     if len(good) < len(asked):
@@ -126,13 +123,7 @@ def _ask(
     if kept is None:
         trial.parts[position] = Part(asked, notes, good, sent)
     rows = asked[good]
-    outcome = yield from ask(
-        trial,
-        position,
-        partial(_prepare, trial),
-        partial(_attempted, trial, candidate),
-        partial(_bad, candidate, len(rows)),
-    )
+    outcome = yield from ask(trial, position)
     if isinstance(outcome, Failure):
         settle(trial, candidate, outcome)
         _unanswered(trial, candidate, rows, failed(outcome), drift, more=more)
@@ -145,43 +136,6 @@ def _ask(
         return
     values = outcome.value if kept is None else take(outcome.value, kept)
     _answered(trial, candidate, position, rows, values, drift, more=more)
-
-
-def _part(trial: TableTrial, candidate: Candidate, asked: Positions) -> Part:
-    """Which of the rows `asked` the candidate gets, and their table."""
-    table = trial.table if len(asked) == len(trial.rows) else rows_of(trial.table, asked)
-    verdict = _check(trial, candidate.contract, table)
-    good = np.arange(len(asked)) if verdict is None else np.flatnonzero(verdict.ok)
-    notes = {} if verdict is None else verdict.rows
-    return Part(asked, notes, good, _sub_table(verdict, table, good))
-
-
-def _part_ahead(trial: TableTrial, position: int, asked: Positions) -> tuple[Part, Positions] | None:
-    """What the candidate was asked for while an earlier one ran on: these rows, and perhaps more."""
-    if position not in trial.ahead:
-        return None
-    return trial.parts[position].narrowed(asked)
-
-
-def _prepare(trial: TableTrial, position: int) -> Run | None:
-    """The call of a candidate, for the rows it is asked for; None where it would get none."""
-    candidate = trial.engine.candidates[position]
-    part = trial.parts.get(position)
-    if (
-        part is None
-    ):  # an earlier candidate runs on: these rows are asked for, unless it answers them after all
-        part = trial.parts[position] = _part(trial, candidate, trial.rows.pending())
-    if not len(part.good):
-        return None
-    args, kwargs = trial.reader.replace(trial.args, trial.kwargs, part.sent)
-    return trial.run(position, args, kwargs)
-
-
-def _bad(candidate: Candidate, n: int, values: Any) -> bool:
-    """Whether the answers of a call that nobody waits for are no answers."""
-    if no_answer(values) is not None or wrong_length(values, n) is not None:
-        return True
-    return candidate.output is not None and len(candidate.output.check_table(values, n)) * 2 >= max(n, 1)
 
 
 def _broken(notes: Mapping[int, Verdict]) -> dict[int, tuple[Finding, ...]]:
@@ -241,31 +195,6 @@ def _unlike(
     return good[left], kept, rows_of(sent, left)
 
 
-def _sub_table(verdict: TableVerdict | None, table: Any, good: Positions) -> Any:
-    if verdict is not None and verdict.table is not UNCHANGED:
-        return verdict.table  # the transformed rows that keep the contract
-    return table if len(good) == length_of(table) else rows_of(table, good)
-
-
-def _check(trial: TableTrial, contract: Contract | None, table: Any) -> TableVerdict | None:
-    if contract is None:
-        return None
-    verdict = contract.check_table(table)
-    if verdict.batch:
-        detail = f"clauses about many rows do not hold: {clauses(verdict.batch)}"
-        finding = Finding(CaveatCode.drifted_schema, detail, fields(verdict.batch))
-        trial.about_table = (*trial.about_table, finding)
-    return verdict
-
-
-def _attempted(trial: TableTrial, candidate: Candidate, number: int, outcome: Outcome) -> None:
-    if candidate.primary and isinstance(outcome, Failure) and outcome.error is not None:
-        if isinstance(outcome.error, TypeError):
-            trial.reader.bind(trial.args, trial.kwargs)  # a call that does not fit is the caller's mistake
-        trial.failure = outcome.error
-    attempted(trial.engine, trial.span, candidate, number, outcome)
-
-
 def _answered(
     trial: TableTrial,
     candidate: Candidate,
@@ -284,7 +213,7 @@ def _answered(
     measured = measure(candidate, trial.rows, rows, values, *facts)
     trial.answers[position] = Answers(candidate.name, values, measured)
     trial.rows.answered(rows, position)
-    late = trial.deadline is not None and trial.deadline.left() < -GRACE
+    late = trial.engine.clock.monotonic() > trial.end + GRACE
     own = (TOO_LATE,) if late else ()
     seen = findings_by_place(candidate, measured, values, drift, own)
     for findings, places in grouped(seen):

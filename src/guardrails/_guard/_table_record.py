@@ -2,70 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Generator, Mapping
-from functools import partial
-from typing import Any, NamedTuple
+from collections.abc import Generator
+from typing import Any
 
 import numpy as np
 
 from .._calls import Effect
-from .._contract import Verdict, record_at, rows_of
+from .._contract import record_at
 from .._guard_ports import ReviewItem, make_json
 from .._routing import caveats
-from .._switch import SwitchState
 from .._types import CaveatCode, Details, Finding, Route
-from ._course import Course
-from ._decisions import ROUTES, Answers, Decisions, row_id
-from ._engine import IDS, Engine
+from ._conclude import changed
+from ._decisions import ROUTES, Decisions, row_id
 from ._findings import store
-from ._request import RequestReader
-from ._rows import REVIEW, Positions, Rows
-
-
-class Part(NamedTuple):
-    """The rows that one candidate was asked for while an earlier one ran on.
-
-    Attributes:
-        asked: their positions in the table.
-        notes: what the candidate's contract says of those it says something of, by their place among `asked`.
-        good: places among `asked` of the rows that were sent.
-        sent: the table that was sent.
-    """
-
-    asked: Positions
-    notes: Mapping[int, Verdict]
-    good: Positions
-    sent: Any
-
-    def narrowed(self, asked: Positions) -> tuple[Part, Positions]:
-        """The part of it that is about the rows `asked`, some of its own; and their places among those that were sent."""
-        at = np.searchsorted(self.asked, asked)
-        notes = {new: self.notes[old] for new, old in enumerate(at.tolist()) if old in self.notes}
-        kept = np.flatnonzero(np.isin(self.good, at))
-        return Part(asked, notes, np.searchsorted(at, self.good[kept]), rows_of(self.sent, kept)), kept
-
-
-class TableTrial(Course):
-    """One table on its way down the chain."""
-
-    def __init__(
-        self, engine: Engine, reader: RequestReader, args: tuple[Any, ...], kwargs: dict[str, Any]
-    ) -> None:
-        super().__init__(engine, args, kwargs)
-        self.reader = reader
-        self.parts: dict[int, Part] = {}
-        self.switch: SwitchState = "normal"
-        self.id = IDS.next()
-        self.table: Any = None
-        self.index: Any = None
-        self.rows = Rows(0, engine.policy)
-        self.answers: dict[int, Answers] = {}
-        self.failure: Exception | None = None
-        self.about_table: tuple[Finding, ...] = ()
-        self.span: Any = engine.telemetry.start()
-        self.context: Any = engine.telemetry.context(self.span)
-        if self.context is not None:
-            self.enter = partial(engine.telemetry.attach, self.context)
+from ._rows import REVIEW, Rows
+from ._table_trial import TableTrial
 
 
 def reviews(trial: TableTrial) -> Generator[Effect, Any, None]:
@@ -79,7 +30,7 @@ def reviews(trial: TableTrial) -> Generator[Effect, Any, None]:
     except Exception as error:  # the function has changed the caller's table
         problem = Finding(CaveatCode.review_not_stored, f"{type(error).__qualname__} reading the rows")
     else:
-        problem = yield from store(trial.engine, items, trial.deadline)
+        problem = yield from store(trial.engine, items, trial.deadline())
     if problem is not None:
         trial.rows.add(rows, problem)
 
@@ -127,8 +78,8 @@ def record_table(trial: TableTrial) -> Decisions[Any]:
         rows=len(trial.rows),
         elapsed=elapsed,
         decision_id=trial.id,
+        changed=changed(trial),
         context=trial.context,
-        **engine.about,
     )
     if engine.config.observers:
         for decision in decisions:

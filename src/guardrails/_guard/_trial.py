@@ -4,16 +4,15 @@ from __future__ import annotations
 
 from typing import Any, NamedTuple
 
+from .._calls import Run
 from .._conformal import Measured
-from .._contract import Verdict
-from .._switch import SwitchState
-from .._types import CaveatCode, Finding
+from .._contract import HOLDS, UNCHANGED, Contract, Verdict
+from .._types import CaveatCode, Finding, Violation
 from ._candidate import Candidate
 from ._course import Course
-from ._engine import Engine
-from ._request import RequestReader
+from ._findings import breaks_output, no_answer
 
-_NO_CODES: frozenset[CaveatCode] = frozenset()
+NO_CODES: frozenset[CaveatCode] = frozenset()
 
 
 class Withheld(NamedTuple):
@@ -25,28 +24,63 @@ class Withheld(NamedTuple):
 
 
 class Trial(Course):
-    """One request on its way down the chain."""
+    """One request on its way down the chain.
 
-    __slots__ = (
-        "asked", "checked", "context", "failure", "findings", "id", "measured", "reader", "request", "served", "span",
-        "switch", "value", "withheld",
-    )  # fmt: skip
+    Attributes:
+        request: the request.
+        findings: what was seen so far.
+        asked: the codes for which the next candidate is asked.
+        value: the answer last measured.
+        measured: what it says.
+        served: who answered.
+        withheld: the first answer that was not given to the caller.
+        id: the decision's, once it has one.
+    """
 
-    def __init__(
-        self, engine: Engine, reader: RequestReader, args: tuple[Any, ...], kwargs: dict[str, Any]
-    ) -> None:
-        super().__init__(engine, args, kwargs)
-        self.reader = reader
-        self.findings: tuple[Finding, ...] = ()
-        self.asked = _NO_CODES
-        self.checked: dict[int, Verdict] = {}
-        self.failure: Exception | None = None
-        self.measured: Measured | None = None
-        self.served: Candidate | None = None
-        self.switch: SwitchState = "normal"
-        self.value: Any = None
-        self.withheld: Withheld | None = None
-        self.request: Any = None
-        self.id = ""
-        self.span: Any = None
-        self.context: Any = None
+    request: Any = None
+    findings: tuple[Finding, ...] = ()
+    asked = NO_CODES
+    value: Any = None
+    measured: Measured | None = None
+    served: Candidate | None = None
+    withheld: Withheld | None = None
+    id = ""
+    _checked: Contract | None = None
+    _verdict: Verdict = HOLDS
+
+    def check(self, contract: Contract | None) -> Verdict:
+        """What a contract says of the request; asked twice, it is judged once."""
+        if contract is None:
+            return _no_contract(self.request)
+        if contract is not self._checked:
+            self._verdict = contract.check(self.request)
+            self._checked = contract
+        return self._verdict
+
+    def prepare(self, position: int) -> Run | None:
+        """The call of a candidate; None where the request breaks its contract."""
+        contract = self.engine.candidates[position].contract
+        verdict = self._verdict if contract is self._checked else self.check(contract)
+        if verdict is HOLDS:
+            return self.run(position, self.args, self.kwargs)
+        if verdict.violations:
+            return None
+        args, kwargs = self.args, self.kwargs
+        if verdict.request is not UNCHANGED:
+            args, kwargs = self.reader.replace(args, kwargs, verdict.request)
+        return self.run(position, args, kwargs)
+
+    def bad(self, candidate: Candidate, value: Any) -> bool:
+        """Whether an answer that nobody waits for breaks the output check, or cannot be read."""
+        if no_answer(value) is not None or (candidate.output is not None and candidate.output.check(value)):
+            return True
+        return breaks_output(candidate.measure.one(value).findings)
+
+
+def _no_contract(request: object) -> Verdict:
+    """Without a contract nothing is checked, but a table is no request."""
+    if type(request).__name__ != "DataFrame":
+        return HOLDS
+    return Verdict(
+        (Violation("", "one request; for a table, wrap the function with guard.batch(fn)", "type"),)
+    )

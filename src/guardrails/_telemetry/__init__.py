@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from ._attributes import NOTHING
 from ._recorder import Telemetry
 
-__all__ = ["Telemetry"]
+__all__ = ["NOTHING", "Telemetry"]

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from types import MappingProxyType
 from typing import TypeAlias
 
-from guardrails._types import CaveatCode, Route
+from guardrails._types import Caveat, CaveatCode, Details, Route
 
 Static: TypeAlias = str | float | int | bool
 Value: TypeAlias = Static | tuple[str, ...]
@@ -25,6 +25,8 @@ ELAPSED = NAMESPACE + "elapsed"
 ENFORCEMENT = NAMESPACE + "enforcement"
 MODEL_VERSION = NAMESPACE + "model.version"
 PROFILE = NAMESPACE + "profile"
+SWITCH = NAMESPACE + "switch"
+CIRCUIT = NAMESPACE + "circuit"
 DECISION = NAMESPACE + "decision.id"
 ROWS = NAMESPACE + "rows.total"
 ROWS_OF = {route: f"{NAMESPACE}rows.{route.value}" for route in Route}
@@ -46,15 +48,9 @@ def text(value: object) -> str:
     return written if len(written) <= LONGEST_STRING else written[: LONGEST_STRING - 1] + "…"
 
 
-def given(
-    attributes: Mapping[str, Value | None], known: Mapping[str, Value] = MappingProxyType({})
-) -> dict[str, Value]:
-    """The attributes that say something: an absent one is left out, one that `known` has is not sent twice."""
-    return {
-        name: value
-        for name, value in attributes.items()
-        if (value or isinstance(value, int | float)) and known.get(name) != value
-    }
+def given(attributes: Mapping[str, Value | None]) -> dict[str, Value]:
+    """The attributes that say something."""
+    return {name: value for name, value in attributes.items() if value or isinstance(value, int | float)}
 
 
 def static(guard_name: str, named: Mapping[str, Static]) -> dict[str, Value]:
@@ -64,9 +60,44 @@ def static(guard_name: str, named: Mapping[str, Static]) -> dict[str, Value]:
     return given({**shortened, GUARD: guard_name})
 
 
+_TEXT = {route: route.value for route in Route}
+NOTHING: Mapping[str, Static] = MappingProxyType({})
+
+
 def array(codes: tuple[CaveatCode, ...]) -> tuple[str, ...]:
     """The codes as an array of at most 16 strings."""
     return tuple(code.value for code in codes[:LONGEST_ARRAY])
+
+
+def of_decision(
+    route: Route, caveats: tuple[Caveat, ...], details: Details, changed: Mapping[str, Static]
+) -> dict[str, Value]:
+    """What a span says of one decision; what has nothing to say is left out."""
+    made: dict[str, Value] = {
+        ROUTE: _TEXT[route],
+        ELAPSED: details.elapsed,
+        DECISION: details.id,
+    }
+    if caveats:
+        made[CAVEATS] = array(tuple(caveat.code for caveat in caveats))
+    if details.served_by:
+        made[SERVED_BY] = text(details.served_by)
+    if details.prediction_set is not None:
+        made[SET_SIZE] = len(details.prediction_set)
+    if details.interval is not None:
+        made[INTERVAL_WIDTH] = details.interval.width
+    if changed:
+        made.update(static("", changed))
+    return made
+
+
+def of_table(
+    counts: Counts, rows: int, elapsed: float, decision_id: str, changed: Mapping[str, Static]
+) -> dict[str, Value]:
+    """What a span says of a table."""
+    return given(
+        {ROWS: rows, **of_rows(counts), ELAPSED: elapsed, DECISION: decision_id, **static("", changed)}
+    )
 
 
 def of_rows(counts: Counts) -> dict[str, Value | None]:

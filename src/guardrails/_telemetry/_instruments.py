@@ -10,7 +10,7 @@ from types import TracebackType
 
 from opentelemetry import metrics, trace
 from opentelemetry.metrics import Counter, Histogram, Meter, MeterProvider, NoOpMeter, UpDownCounter
-from opentelemetry.trace import NoOpTracer, Tracer, TracerProvider
+from opentelemetry.trace import NoOpTracerProvider, Tracer, TracerProvider
 
 BUCKETS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0)
 
@@ -36,6 +36,11 @@ class Harmless:
     ) -> bool:
         if not isinstance(error, Exception):
             return False
+        self.say(error)
+        return True
+
+    def say(self, error: Exception) -> None:
+        """Log it, once per guard."""
         if not self._said:
             self._said = True
             # the message of a foreign exception may quote what it was given: its class is all that is said
@@ -45,7 +50,6 @@ class Harmless:
                     self._guard,
                     type(error).__name__,
                 )
-        return True
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,9 +64,9 @@ class Measures:
 
 @dataclass(frozen=True, slots=True)
 class Instruments:
-    """What a guard records with."""
+    """What a guard records with; `tracer` is None where the owner has said that no span is wanted."""
 
-    tracer: Tracer
+    tracer: Tracer | None
     measures: Measures
 
 
@@ -70,9 +74,10 @@ def make_instruments(
     tracer_provider: TracerProvider | None, meter_provider: MeterProvider | None, harmless: Harmless
 ) -> Instruments:
     """Tracer and instruments of the providers given, or of the global ones; one broken signal leaves the other."""
-    tracer: Tracer = NoOpTracer()
+    tracer: Tracer | None = None
     with harmless:
-        tracer = (tracer_provider or trace.get_tracer_provider()).get_tracer(_SCOPE, _version(), _SCHEMA)
+        if not isinstance(tracer_provider, NoOpTracerProvider):
+            tracer = (tracer_provider or trace.get_tracer_provider()).get_tracer(_SCOPE, _version(), _SCHEMA)
     measures = _measures(NoOpMeter(_SCOPE))
     with harmless:
         meter = (meter_provider or metrics.get_meter_provider()).get_meter(_SCOPE, _version(), _SCHEMA)

@@ -11,11 +11,13 @@ from opentelemetry.context import Context
 from opentelemetry.metrics import MeterProvider
 from opentelemetry.trace import INVALID_SPAN, Span, SpanKind, StatusCode, TracerProvider, set_span_in_context
 
-from guardrails._types import Caveat, CaveatCode, Route
+from guardrails._types import Caveat, CaveatCode, Details, Route
 
 from . import _attributes as names
-from ._attributes import Counts, Static, array, given, text
+from ._attributes import NOTHING, Counts, Static, text
 from ._instruments import Harmless, Instruments, make_instruments
+
+NO_SPAN: tuple[Span, None] = (INVALID_SPAN, None)
 
 
 class Telemetry:
@@ -54,12 +56,24 @@ class Telemetry:
 
     def __getstate__(self) -> dict[str, Any]:
         # providers and instruments hold the locks and threads of this process
-        return {**self.__dict__, "_tracer_provider": None, "_meter_provider": None, "_made": None}
+        return {
+            **self.__dict__,
+            "_tracer_provider": None,
+            "_meter_provider": None,
+            "_made": None,
+        }
 
-    def start(self) -> Span:
-        """Start the INTERNAL span `guard {name}` with the static attributes; it is not made current."""
-        with self._harmless:
-            return (self._made or self._make()).tracer.start_span(
+    def start(self) -> tuple[Span, Context | None]:
+        """Start the INTERNAL span `guard {name}` with the static attributes; it is not made current.
+
+        Returns:
+            The span, and the context in which spans become its children; None where there is no real span to belong to.
+        """
+        try:
+            tracer = (self._made or self._make()).tracer
+            if tracer is None:
+                return NO_SPAN
+            span = tracer.start_span(
                 self._span_name,
                 None,
                 SpanKind.INTERNAL,
@@ -67,13 +81,10 @@ class Telemetry:
                 record_exception=False,
                 set_status_on_exception=False,
             )
-        return INVALID_SPAN
-
-    def context(self, span: Span) -> Context | None:
-        """The context in which spans become children of `span`; None where there is no real span to belong to."""
-        with self._harmless:
-            return set_span_in_context(span) if span.get_span_context().is_valid else None
-        return None
+            return span, set_span_in_context(span) if span.get_span_context().is_valid else None
+        except Exception as error:
+            self._harmless.say(error)
+            return NO_SPAN
 
     @staticmethod
     def attach(context: Context) -> Token[Context]:
@@ -88,18 +99,10 @@ class Telemetry:
     def decided(
         self,
         span: Span,
-        *,
         route: Route,
         caveats: tuple[Caveat, ...],
-        served_by: str,
-        elapsed: float,
-        budget: float | None,
-        enforcement: str,
-        decision_id: str,
-        set_size: int | None,
-        width: float | None,
-        profile: str,
-        model_version: str,
+        details: Details,
+        changed: Mapping[str, Static] = NOTHING,
         context: Context | None = None,
     ) -> None:
         """End the span of a call that ended in a decision, count the decision, record the duration.
@@ -110,38 +113,25 @@ class Telemetry:
             span: what `start` returned.
             route: where the request ended.
             caveats: in table order; the first one's code is the counter's.
-            served_by: `primary`, a fallback's name, or "".
-            elapsed: seconds from the call to the decision.
-            budget: seconds allowed; None where there is no budget.
-            enforcement: how the deadline is enforced.
-            decision_id: goes to the span only.
-            set_size: labels in the prediction set; None where there is none.
-            width: of the interval, in units of the prediction; None where there is none.
-            profile: name of the profile that judged the answer, or "".
-            model_version: version of the primary, or "".
-            context: what `context(span)` returned; lets the SDK link the duration to the trace (an exemplar).
+            details: the decision's.
+            changed: static attributes that are different for this call.
+            context: what `start` returned; lets the SDK link the duration to the trace (an exemplar).
         """
-        codes = tuple(caveat.code for caveat in caveats)
-        with self._harmless:
+        if span is not INVALID_SPAN:
             try:
                 if span.is_recording():
-                    attributes = {
-                        names.ROUTE: route.value,
-                        names.CAVEATS: array(codes),
-                        names.SERVED_BY: text(served_by),
-                        names.ELAPSED: elapsed,
-                        names.BUDGET: budget,
-                        names.ENFORCEMENT: enforcement,
-                        names.DECISION: text(decision_id),
-                        names.SET_SIZE: set_size,
-                        names.INTERVAL_WIDTH: width,
-                        names.PROFILE: text(profile),
-                        names.MODEL_VERSION: text(model_version),
-                    }
-                    span.set_attributes(given(attributes, self._static))
-            finally:
-                span.end()
-        self._count({(route, codes[0] if codes else None): 1}, route, elapsed, context)
+                    span.set_attributes(names.of_decision(route, caveats, details, changed))
+            except Exception as error:
+                self._harmless.say(error)
+            self._end(span)
+        key = (route, caveats[0].code if caveats else None)
+        try:
+            measures = (self._made or self._make()).measures
+            measures.decisions.add(1, self._decision_keys.get(key) or self._decision_key(key))
+            call_key = self._call_keys.get(route) or self._call_key(route)
+            measures.calls.record(details.elapsed, call_key, context)
+        except Exception as error:
+            self._harmless.say(error)
 
     def table_decided(
         self,
@@ -150,11 +140,8 @@ class Telemetry:
         counts: Counts,
         rows: int,
         elapsed: float,
-        budget: float | None,
-        enforcement: str,
         decision_id: str,
-        profile: str,
-        model_version: str,
+        changed: Mapping[str, Static] = NOTHING,
         context: Context | None = None,
     ) -> None:
         """End the span of a table, count the decisions of its rows, record the table's duration.
@@ -164,30 +151,31 @@ class Telemetry:
             counts: rows per route and caveat codes, the codes in table order.
             rows: rows of the table; with 0 the span has no route, and the duration counts under `none`.
             elapsed: seconds from the call to the decisions of all rows.
-            budget: seconds allowed for the table; None where there is no budget.
-            enforcement: how the deadline is enforced.
             decision_id: the table's id; goes to the span only.
-            profile: name of the primary's profile, or "".
-            model_version: version of the primary, or "".
-            context: what `context(span)` returned.
+            changed: static attributes that are different for this call.
+            context: what `start` returned.
         """
-        with self._harmless:
-            try:
-                if span.is_recording():
-                    attributes = {
-                        names.ROWS: rows,
-                        **names.of_rows(counts),
-                        names.ELAPSED: elapsed,
-                        names.BUDGET: budget,
-                        names.ENFORCEMENT: enforcement,
-                        names.DECISION: text(decision_id),
-                        names.PROFILE: text(profile),
-                        names.MODEL_VERSION: text(model_version),
-                    }
-                    span.set_attributes(given(attributes, self._static))
-            finally:
-                span.end()
-        self._count(names.by_first_code(counts), names.worst_route(counts), elapsed, context)
+        try:
+            if span.is_recording():
+                span.set_attributes(names.of_table(counts, rows, elapsed, decision_id, changed))
+        except Exception as error:
+            self._harmless.say(error)
+        self._end(span)
+        route = names.worst_route(counts)
+        try:
+            measures = (self._made or self._make()).measures
+            for key, count in names.by_first_code(counts).items():
+                measures.decisions.add(count, self._decision_keys.get(key) or self._decision_key(key))
+            call_key = self._call_keys.get(route) or self._call_key(route)
+            measures.calls.record(elapsed, call_key, context)
+        except Exception as error:
+            self._harmless.say(error)
+
+    def _end(self, span: Span) -> None:
+        try:
+            span.end()
+        except Exception as error:
+            self._harmless.say(error)
 
     def attempt(
         self,
@@ -245,7 +233,9 @@ class Telemetry:
                 span.end()
 
     def _child(self, span: Span, name: str, attributes: Mapping[str, str | int], start_time_ns: int) -> Span:
-        return (self._made or self._make()).tracer.start_span(
+        tracer = (self._made or self._make()).tracer
+        assert tracer is not None  # noqa: S101 - the span that it belongs to is recording
+        return tracer.start_span(
             f"attempt {name}",
             set_span_in_context(span),
             SpanKind.INTERNAL,
@@ -254,21 +244,6 @@ class Telemetry:
             record_exception=False,
             set_status_on_exception=False,
         )
-
-    def _count(
-        self,
-        decisions: Mapping[tuple[Route, CaveatCode | None], int],
-        route: Route | None,
-        elapsed: float,
-        context: Context | None,
-    ) -> None:
-        with self._harmless:
-            measures = (self._made or self._make()).measures
-            for key, count in decisions.items():
-                measures.decisions.add(
-                    count, self._decision_keys.get(key) or self._decision_key(key), context
-                )
-            measures.calls.record(elapsed, self._call_keys.get(route) or self._call_key(route), context)
 
     def _decision_key(self, key: tuple[Route, CaveatCode | None]) -> dict[str, str]:
         route, code = key
