@@ -26,7 +26,8 @@ from .._contract import Contract, OutputCheck
 from .._errors import ConfigurationError
 from .._profile import Profile
 from .._types import CaveatCode, Finding
-from ._config import INHERIT, Config, Fallback
+from ._config import Config
+from ._fallback import INHERIT, Fallback
 from ._request import is_coroutine_function
 
 if TYPE_CHECKING:

@@ -10,8 +10,9 @@ from .._clock import Clock
 from .._errors import ConfigurationError
 from .._profile import Profile
 from .._routing import Policy
-from ._config import Config, Fallback, Observer, Switch, configure
+from ._config import Config, Observer, Switch, configure
 from ._facts import Source
+from ._fallback import Fallback
 from ._fit import check_function
 from ._guarded import AsyncGuarded, AsyncGuardedTable, Guarded, GuardedTable
 from ._novel import Score
