@@ -35,9 +35,9 @@ TABLE = {"elapsed": 0.5, "decision_id": "t-1"}
 ATTEMPT = {"candidate": "primary", "number": 1, "code": None, "error_type": None}
 
 
-def ended(telemetry, span, *, route, caveats, context=None, changed=None, **details):
+def ended(telemetry, span, *, route, caveats, context=None, **details):
     """End the span with a decision of these details."""
-    return telemetry.decided(span, route, caveats, Details(**details), changed or {}, context)
+    return telemetry.decided(span, route, caveats, Details(**details), context)
 
 
 def begun(telemetry):
@@ -157,8 +157,10 @@ def test_a_sampler_sees_the_static_attributes():
 
 def test_a_decision_overrides_a_static_attribute(recorded):
     """A call while the switch is off says so, and one while the circuit is open."""
-    changed = {"switch": "fallback_only", "circuit": "open"}
-    ended(recorded.telemetry, begun(recorded.telemetry), **ANSWER, changed=changed)
+    span = begun(recorded.telemetry)
+    recorded.telemetry.note(span, "switch", "fallback_only")
+    recorded.telemetry.note(span, "circuit", "open")
+    ended(recorded.telemetry, span, **ANSWER)
 
     told = recorded.spans()[0].attributes
     assert (told[NS + "switch"], told[NS + "circuit"]) == ("fallback_only", "open")

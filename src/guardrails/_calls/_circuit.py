@@ -8,12 +8,8 @@ from enum import StrEnum
 from typing import Any
 
 from .._clock import Clock
-from .._types import CaveatCode
 from ._breaker import Breaker
 from ._outcome import Failure, Outcome
-
-# a call that was not made says nothing about the function
-_NOT_MADE = frozenset({CaveatCode.saturated, CaveatCode.circuit_open})
 
 
 class State(StrEnum):
@@ -68,7 +64,7 @@ class Circuit:
         self.generation = 0
         self.opened = 0  # how often it has opened
         self.good = 0  # good probes in a row
-        self.probing: float | None = None  # since when a probe is under way
+        self.probing: float | None = None  # the instant at which the probe under way has failed
         self._reopen = 0.0
         # (when, failed, slow): appending is atomic and drops the oldest, so that a good call takes no lock
         self._recent: deque[tuple[float, bool, bool]] = deque(maxlen=self.breaker.calls)
@@ -85,33 +81,33 @@ class Circuit:
             now = self.clock.monotonic()
             if self.state is State.open and now >= self._reopen:
                 self._become(State.half_open)
-            if self.probing is not None and now - self.probing > patience:
+            if self.probing is not None and now > self.probing:
                 self._open(now)
             if self.breaker.observe_only:
                 return Admission.call
             if self.state is State.open or self.probing is not None:
                 return Admission.refused
-            self.probing = now
+            self.probing = now + patience
             return Admission.probe
 
-    def record(self, outcome: Outcome, generation: int, now: float, bad: bool = False) -> None:
+    def record(self, outcome: Outcome, generation: int, *, bad: bool = False) -> None:
         """Take the outcome of a call into account.
 
         Args:
             outcome: what came of it.
             generation: the circuit's, when the call was admitted.
-            now: when, on the circuit's clock.
             bad: whether the answer broke the output check.
         """
         breaker = self.breaker
         if type(outcome) is Failure:
-            if outcome.code in _NOT_MADE or isinstance(outcome.error, breaker.ignore):
-                self._unmade(generation)
+            if not outcome.made or isinstance(outcome.error, breaker.ignore):
+                self.unmade(generation)
                 return
             failed = slow = True
         else:
             failed = bad
             slow = bad or (breaker.slow_after is not None and outcome.seconds > breaker.slow_after)
+        now = self.clock.monotonic()
         if self.state is State.closed and generation == self.generation:
             self._recent.append((now, failed, slow))
             if not slow:
@@ -120,8 +116,8 @@ class Circuit:
             if generation == self.generation:
                 self._judge(now, good=not slow)
 
-    def _unmade(self, generation: int) -> None:
-        """A probe that was no call leaves its place to another."""
+    def unmade(self, generation: int) -> None:
+        """A call that says nothing about the function; if it was a probe, it leaves its place to another."""
         if self.probing is not None:
             with self.lock:
                 if generation == self.generation:

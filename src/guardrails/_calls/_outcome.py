@@ -33,12 +33,14 @@ class Failure:
         detail: what happened, for people; never a value.
         error: the exception, where there was one.
         seconds: how long the caller waited.
+        made: whether the function was called; a call that was not made says nothing about it.
     """
 
     code: CaveatCode
     detail: str
     error: Exception | None = None
     seconds: float = 0.0
+    made: bool = True
 
 
 Outcome: TypeAlias = Answer | Failure
@@ -48,22 +50,27 @@ class KilledError(TimeoutError):
     """A call that was stopped at its deadline from outside."""
 
 
+class NotReadyError(KilledError):
+    """A call that was not made, since what was to make it was still starting at its deadline."""
+
+
 def raised(error: BaseException, seconds: float) -> Failure:
     """The failure of a call that raised; the message of the exception may hold values, so only its type is named."""
     kept = error if isinstance(error, Exception) else None
     if isinstance(error, KilledError):
-        return Failure(CaveatCode.deadline, str(error), error, seconds)
+        made = not isinstance(error, NotReadyError)
+        return Failure(CaveatCode.deadline, str(error), error, seconds, made)
     return Failure(CaveatCode.error, type(error).__qualname__, kept, seconds)
 
 
 def late(waited: float, *, started: bool) -> Failure:
     """The failure of a call that had no answer at its deadline."""
     if not started:
-        return Failure(CaveatCode.deadline, "no time was left to start the call", seconds=waited)
+        return Failure(CaveatCode.deadline, "no time was left to start the call", seconds=waited, made=False)
     detail = f"nothing returned within {waited:.3g} s; the call may still be running"
     return Failure(CaveatCode.deadline, detail, TimeoutError(detail), waited)
 
 
 def saturated(workers: Workers) -> Failure:
     """The failure of a call that was not made, since too many of the function's calls are running already."""
-    return Failure(CaveatCode.saturated, workers.full())
+    return Failure(CaveatCode.saturated, workers.full(), made=False)

@@ -126,15 +126,16 @@ class InlineRun(Run):
             return self._here()
         if deadline.at <= begin:
             return late(0.0, started=False)
-        if workers is not None and not workers.enter():
+        places = None if workers is None else workers.enter()
+        if workers is not None and places is None:
             return saturated(workers)
         token = CURRENT.set(deadline)
         try:
             return self._here()
         finally:
             CURRENT.reset(token)
-            if workers is not None:
-                workers.leave()
+            if places is not None:
+                places.append(None)
 
     async def wait(self) -> Outcome:
         """Call it, on the event loop."""

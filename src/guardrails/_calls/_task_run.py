@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 import asyncio
+from contextlib import suppress
 from typing import Any
 
 from .._types import CaveatCode
 from ._outcome import Answer, Failure, Outcome, late, raised, saturated
 from ._run import Report, Run
+from ._workers import Places
 
 
 class TaskRun(Run):
     """One call as a task of the running event loop; `workers` counts it, and bounds how many there are."""
 
     _task: asyncio.Task[Any] | None = None
+    _places: Places | None = None
     _end = 0.0
 
     async def wait(self) -> Outcome | None:
@@ -36,6 +39,7 @@ class TaskRun(Run):
         refused = self._start()
         task = self._task
         if refused is not None or task is None:
+            report(refused or late(0.0, started=False))
             return
         loop = task.get_loop()
         task.add_done_callback(lambda _: report(self._outcome(task, watched=True)))
@@ -53,20 +57,20 @@ class TaskRun(Run):
             tally.count(1)
             task.add_done_callback(lambda _: tally.count(-1))
         task.add_done_callback(_retrieve)
-        task.cancel()
+        _cancel(task)
 
     def _start(self) -> Outcome | None:
         self.begin = self.clock.monotonic()
         workers = self.workers
         if self.deadline is not None and self.deadline.at <= self.begin:
             return late(0.0, started=False)
-        if workers is not None and not workers.enter():
+        self._places = None if workers is None else workers.enter()
+        if workers is not None and self._places is None:
             return saturated(workers)
         try:
             call = self.fn(*self.args, **self.kwargs)
         except Exception as error:  # such as arguments that do not fit
-            if workers is not None:
-                workers.leave()
+            self._leave()
             return raised(error, 0.0)
         task = asyncio.get_running_loop().create_task(call, context=self._context())
         task.add_done_callback(self._ended)
@@ -75,8 +79,11 @@ class TaskRun(Run):
 
     def _ended(self, _: object) -> None:
         self._end = self.clock.monotonic()
-        if self.workers is not None:
-            self.workers.leave()
+        self._leave()
+
+    def _leave(self) -> None:
+        if self._places is not None:
+            self._places.append(None)
 
     async def _pause(self, task: asyncio.Task[Any]) -> None:
         """Until the task is done, or `until`."""
@@ -112,6 +119,15 @@ class TaskRun(Run):
         if isinstance(failure, Exception) or watched:
             return raised(failure, seconds)
         raise failure
+
+
+def _cancel(task: asyncio.Task[Any]) -> None:
+    loop = task.get_loop()
+    if asyncio._get_running_loop() is loop:  # noqa: SLF001 - the documented form raises where there is none
+        task.cancel()
+        return
+    with suppress(RuntimeError):  # the loop has been closed since
+        loop.call_soon_threadsafe(task.cancel)
 
 
 def _retrieve(task: asyncio.Task[Any]) -> None:

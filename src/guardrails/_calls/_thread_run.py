@@ -64,7 +64,8 @@ class ThreadRun(Run):
     def watch(self, report: Report) -> None:
         """Hand it over; the worker reports."""
         self.begin = self.clock.monotonic()
-        if self._not_begun(self.begin) is not None:
+        if (refused := self._not_begun(self.begin)) is not None:
+            report(refused)
             return
         self._done = _thread.allocate_lock()
 

@@ -21,8 +21,12 @@ class Tokens:
     def __init__(self, most: float, refill: float) -> None:
         self._most = most
         self._refill = refill
+        self.reset()
+
+    def reset(self) -> None:
+        """Fill it; with another lock, since after a fork the old one may be held by a thread that is not there."""
         self._lock = threading.Lock()
-        self.left = most
+        self.left = self._most
 
     def called(self) -> None:
         """A call begins."""

@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import _thread
+import logging
 import threading
 from collections import deque
 from collections.abc import Callable
 from contextvars import Context
-from typing import Any
+from typing import Any, TypeAlias
 
 # a thread that nobody needed for this long ends; a guard that is dropped leaves no threads behind
 _IDLE_SECONDS = 30.0
+_LOG = logging.getLogger("guardrails")
+
+Places: TypeAlias = deque[None]
 
 
 class Tally:
@@ -92,7 +96,7 @@ class Job:
 class _Worker:
     __slots__ = ("go", "job", "places")
 
-    def __init__(self, places: deque[None]) -> None:
+    def __init__(self, places: Places) -> None:
         self.go = _thread.allocate_lock()
         self.go.acquire()
         self.job: Job | None = None
@@ -130,7 +134,7 @@ class Workers:
         """Forget every thread and every place; in a forked child there are none."""
         self._idle: deque[_Worker] = deque()
         # what is taken from the right and put back is atomic: no lock on the way of a call
-        self._places: deque[None] = deque([None] * self.max_concurrent)
+        self._places: Places = deque([None] * self.max_concurrent)
         self.tally = Tally(self._changed)
 
     @property
@@ -160,19 +164,16 @@ class Workers:
             return f"{self.abandoned} abandoned calls are still running, at most {self.max_abandoned} may"
         return f"{self.running} calls are running, at most {self.max_concurrent} may"
 
-    def enter(self) -> bool:
-        """Take the place of a call that needs no thread; False where there is none."""
+    def enter(self) -> Places | None:
+        """Take the place of a call that needs no thread; None where there is none. It is given back by `append(None)`."""
+        places = self._places  # a place goes back to where it came from, whatever was reset meanwhile
         if self.tally.now >= self.max_abandoned:
-            return False
+            return None
         try:
-            self._places.pop()
+            places.pop()
         except IndexError:
-            return False
-        return True
-
-    def leave(self) -> None:
-        """Give the place back."""
-        self._places.append(None)
+            return None
+        return places
 
     def submit(self, job: Job) -> bool:
         """Hand the job to a worker; False where too many calls are abandoned or running."""
@@ -200,16 +201,17 @@ class Workers:
 
     def _start(self) -> _Worker | None:
         """Another thread, in a place of its own while it lives; None where there is none to be had."""
-        if not self.enter():
+        places = self.enter()
+        if places is None:
             return None
-        worker = _Worker(self._places)
+        worker = _Worker(places)
         thread = threading.Thread(
             target=_serve, args=(self, worker), name=f"guardrails {self.name}", daemon=True
         )
         try:
             thread.start()
         except RuntimeError:  # the machine gives no more threads
-            self.leave()
+            places.append(None)
             return None
         return worker
 
@@ -221,7 +223,12 @@ class Workers:
             self._rest(worker)
             return
         self._rest(worker)  # before the caller wakes, so that its next call finds this worker
-        job.notify()
+        try:
+            job.notify()
+        except (
+            Exception
+        ) as error:  # a report that nobody waits for; its worker must live, and its message stay here
+            _LOG.warning("%s: what was told of a call raised %s", self.name, type(error).__name__)
 
     def _rest(self, worker: _Worker) -> None:
         if worker.places is self._places:  # a worker from before a reset ends

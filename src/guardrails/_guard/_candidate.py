@@ -82,15 +82,24 @@ class Candidate:
         return f"fallback {self.name!r}: {detail}" if detail else f"fallback {self.name!r}"
 
     def probe_due(self) -> bool:
-        """Whether it runs in the shadow for this request: every 1 / `probe` requests."""
-        return self.probe > 0 and next(self._turns) % max(round(1 / self.probe), 1) == 0
+        """Whether it runs in the shadow for this request: that share of them, evenly spread."""
+        if self.probe <= 0:
+            return False
+        turn = next(self._turns)
+        return int(turn * self.probe) > int((turn - 1) * self.probe)
 
     def watch(self, run: Run, report: Callable[[Outcome], object]) -> None:
         """Run it in the shadow; the one before, should it still run, is given up and counted."""
         if self.shadow is not None:
             self.shadow.give_up()
         self.shadow = run
-        run.watch(report)
+
+        def ended(outcome: Outcome) -> None:
+            if self.shadow is run:
+                self.shadow = None  # it holds the request and the answer
+            report(outcome)
+
+        run.watch(ended)
 
     def start(self, seconds: float) -> bool:
         """Start its process, where it has one; False where that is not ready within `seconds`."""

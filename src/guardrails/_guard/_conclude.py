@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Generator, Mapping
+from collections.abc import Generator
 from typing import Any
 
-from .._calls import Effect, State
+from .._calls import Effect
 from .._guard_ports import ReviewItem, make_json
 from .._routing import Action, caveats
-from .._telemetry import NOTHING
 from .._types import Caveat, Decision, Degraded, Details, NeedsReview, Works, details_of, works_of
-from ._course import Course
 from ._engine import IDS
 from ._findings import store
 from ._trial import Trial
@@ -83,18 +81,7 @@ def record(trial: Trial, decision: Decision[Any]) -> None:
         decision.route,
         decision.caveats,
         details,
-        NOTHING if trial.context is None else changed(trial),
         trial.context,
     )
     if engine.config.observers:
         engine.tell(decision)
-
-
-def changed(course: Course) -> Mapping[str, str | float | int | bool]:
-    """What a span says of this call that it does not say of every call: the switch's state and the circuit's."""
-    circuit = course.engine.candidates[0].circuit
-    state = State.closed if circuit is None else circuit.state
-    if course.switch == "normal" and state is State.closed:
-        return NOTHING
-    said = {} if course.switch == "normal" else {"switch": str(course.switch)}
-    return said if state is State.closed else {**said, "circuit": state.value}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Generator
+from contextlib import suppress
 from functools import partial
 from math import inf
 from typing import Any, NamedTuple
@@ -10,7 +11,6 @@ from typing import Any, NamedTuple
 from .._calls import (
     Admission,
     Answer,
-    Circuit,
     Effect,
     Failure,
     Outcome,
@@ -28,7 +28,8 @@ from ._engine import Engine
 from ._findings import attempted
 from ._request import RequestReader
 
-_REFUSED = Failure(CaveatCode.circuit_open, "")
+_REFUSED = Failure(CaveatCode.circuit_open, "", made=False)
+_FAIR_SHARE = 0.5
 
 
 class _Ahead(NamedTuple):
@@ -129,88 +130,125 @@ class Course:
         generation = 0 if circuit is None else circuit.generation
         self.ahead = {**(self.ahead or {}), position: _Ahead(run, generation, outcome)}
 
+    @property
+    def hurried(self) -> bool:
+        """Whether an enclosing deadline left less than half of the budget: what is late then may be quick enough."""
+        budget = self.engine.config.budget
+        return budget is not None and self.end - self.begin < budget.seconds * _FAIR_SHARE
+
     def release(self) -> None:
         """Nobody waits any more for calls whose turn has not come."""
         for each in (self.ahead or {}).values():
             each.run.give_up()
 
 
-def begun(course: Course, position: int, run: Run) -> bool:
-    """Whether a new call is made for its caller; while its circuit is not closed, it may be made in the shadow."""
-    if course.started <= position:
-        course.started = position + 1
-    candidate = course.engine.candidates[position]
-    circuit = candidate.circuit
-    if circuit is None:
-        return True
-    if circuit.state is not State.closed and not _admitted(course, candidate, circuit, run):
-        return False
-    course.generation = circuit.generation
-    return True
-
-
 def ask(course: Course, position: int) -> Generator[Effect, Any, Outcome]:
     """The outcome of the candidate at `position`: of its call under way, or of a new one."""
     engine = course.engine
     candidate = engine.candidates[position]
-    if course.ahead is not None and position in course.ahead:
-        run, course.generation, outcome = course.ahead.pop(position)
-        if outcome is not None:
+    run, outcome = _under_way(course, position)
+    if outcome is not None:
+        if isinstance(outcome, Failure):
             course.tried(candidate, 1, outcome)
-            return outcome
-    else:
-        new = course.prepare(position)
-        assert new is not None  # noqa: S101 - the steps have seen that it is to be asked
-        run = new
-        if not begun(course, position, run):
-            return _REFUSED
-    return (
-        yield from attempts(
-            run,
-            engine.pace if candidate.primary else None,
-            partial(course.tried, candidate),
-            partial(_awaited, course, position),
-            partial(_rest, course, position),
-        )
-    )
+        return outcome
+    run = run or _new(course, position)
+    if run is None:
+        return _REFUSED
+    pace = engine.pace if candidate.primary else None
+    tried = partial(course.tried, candidate)
+    wait, rest = partial(_awaited, course, position), partial(_rest, course, position)
+    try:
+        return (yield from attempts(run, pace, tried, wait, rest))
+    except BaseException:
+        interrupted(course, candidate)
+        raise
+
+
+def interrupted(course: Course, candidate: Candidate) -> None:
+    """An interrupt, a cancellation or a mistake of the caller says nothing about the function."""
+    if candidate.circuit is not None:
+        candidate.circuit.unmade(course.generation)
+
+
+def _under_way(course: Course, position: int) -> tuple[Run | None, Outcome | None]:
+    """A candidate's call that was started before its turn, and what came of it already."""
+    if course.ahead is None or position not in course.ahead:
+        return None, None
+    run, course.generation, outcome = course.ahead.pop(position)
+    return run, outcome
+
+
+def _new(course: Course, position: int) -> Run | None:
+    """A new call of a candidate; None where its circuit is open."""
+    course.started = max(course.started, position + 1)
+    run, circuit = course.prepare(position), course.engine.candidates[position].circuit
+    assert run is not None  # noqa: S101 - the steps have seen that it is to be asked
+    if circuit is not None:
+        if circuit.state is not State.closed and not _admitted(course, position, run):
+            return None
+        course.generation = circuit.generation
+    return run
 
 
 def settle(course: Course, candidate: Candidate, outcome: Outcome, bad: bool = False) -> None:
     """Take the outcome of a candidate into account: for its circuit, and for the time that is kept for it."""
-    course.now = now = course.engine.clock.monotonic()
-    if candidate.circuit is not None:
-        candidate.circuit.record(outcome, course.generation, now, bad)
+    course.now = course.engine.clock.monotonic()
+    circuit = candidate.circuit
+    if circuit is not None and outcome is not _REFUSED:
+        if type(outcome) is Failure and outcome.code is CaveatCode.deadline and course.hurried:
+            circuit.unmade(course.generation)
+        else:
+            circuit.record(outcome, course.generation, bad=bad)
     if not candidate.primary:
         candidate.latency.learn(outcome)
 
 
 def probe(course: Course) -> None:
     """Run a fallback in the shadow now and then, so that what is known of its time stays fresh."""
+    if course.switch == "review_all":
+        return
+    for position, candidate in enumerate(course.engine.candidates):
+        if position >= course.started and candidate.probe_due():
+            with suppress(Exception):  # the decision is made, and nobody waits for this call
+                _probe(course, position, candidate)
+
+
+def _probe(course: Course, position: int, candidate: Candidate) -> None:
     engine = course.engine
-    for position, candidate in enumerate(engine.candidates):
-        if position < course.started or not candidate.probe_due():
-            continue
-        run = course.prepare(position)
-        if run is not None and run.shadows:
-            course.end, _ = engine.schedule.times(engine.clock.monotonic())
-            run.deadline = course.deadline()
-            candidate.watch(run, candidate.latency.learn)
+    course.end, course.limit = engine.schedule.times(engine.clock.monotonic())
+    run = course.prepare(position)
+    if run is not None and run.shadows:
+        candidate.watch(run, candidate.latency.learn)
 
 
-def _admitted(course: Course, candidate: Candidate, circuit: Circuit, run: Run) -> bool:
+def _admitted(course: Course, position: int, run: Run) -> bool:
     """Whether the call is made for its caller; a probe that can is made in the shadow."""
-    admission = circuit.admit(course.limit - course.begin)
+    engine = course.engine
+    candidate = engine.candidates[position]
+    circuit = candidate.circuit
+    assert circuit is not None  # noqa: S101 - asked only with one
+    bounded = course.limit != inf
+    admission = circuit.admit(course.limit - course.begin if bounded else circuit.breaker.window)
+    if candidate.primary:
+        engine.telemetry.note(course.span, "circuit", circuit.state.value)
     if admission is Admission.call or (admission is Admission.probe and not run.shadows):
         return True
     if admission is Admission.probe:
         generation = circuit.generation
 
         def report(outcome: Outcome) -> None:
-            bad = isinstance(outcome, Answer) and course.bad(candidate, outcome.value)
-            circuit.record(outcome, generation, course.engine.clock.monotonic(), bad)
+            bad = isinstance(outcome, Answer) and _bad(course, candidate, outcome.value)
+            circuit.record(outcome, generation, bad=bad)
 
         candidate.watch(run, report)
     return False
+
+
+def _bad(course: Course, candidate: Candidate, value: Any) -> bool:
+    try:
+        return course.bad(candidate, value)
+    except Exception:  # an answer that cannot even be looked at
+        return True
 
 
 def _awaited(course: Course, position: int, run: Run) -> Generator[Effect, Any, Outcome]:

@@ -180,6 +180,8 @@ class Engine:
         """Forget counters, workers and measured durations, as after a fork."""
         self._lock = threading.Lock()  # after a fork, the old one may be held by a thread that is not there
         self._counts = dict.fromkeys(Route, 0)
+        if self.pace is not None:
+            self.pace.tokens.reset()
         for candidate in self.candidates:
             candidate.reset(first_guess(self.config))
 

@@ -216,6 +216,7 @@ def _switched_off(trial: Trial) -> Evidence | None:
     state = trial.switch = engine.switch_state()
     if state == "normal":
         return None
+    engine.telemetry.note(trial.span, "switch", state)
     evidence = _unasked(trial, 0, switched_off(state, engine.config.switch))
     return evidence if state == "fallback_only" else Evidence(evidence.findings, answered=False)
 

@@ -83,6 +83,7 @@ def _chain(trial: TableTrial) -> Generator[Effect, Any, None]:
         more = position < len(candidates) - 1
         if candidate.primary and (state := trial.engine.switch_state()) != "normal":
             trial.switch = state
+            trial.engine.telemetry.note(trial.span, "switch", state)
             more = more and state == "fallback_only"
             found = switched_off(state, trial.engine.config.switch)
             trial.rows.see(pending, (found,), candidate, answered=False, more=more)

@@ -12,7 +12,6 @@ from .._contract import record_at
 from .._guard_ports import ReviewItem, make_json
 from .._routing import caveats
 from .._types import CaveatCode, Details, Finding, Route
-from ._conclude import changed
 from ._decisions import ROUTES, Decisions, row_id
 from ._findings import store
 from ._rows import REVIEW, Rows
@@ -78,7 +77,6 @@ def record_table(trial: TableTrial) -> Decisions[Any]:
         rows=len(trial.rows),
         elapsed=elapsed,
         decision_id=trial.id,
-        changed=changed(trial),
         context=trial.context,
     )
     if engine.config.observers:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from ._attributes import NOTHING
 from ._recorder import Telemetry
 
-__all__ = ["NOTHING", "Telemetry"]
+__all__ = ["Telemetry"]

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from types import MappingProxyType
 from typing import TypeAlias
 
 from guardrails._types import Caveat, CaveatCode, Details, Route
@@ -61,7 +60,6 @@ def static(guard_name: str, named: Mapping[str, Static]) -> dict[str, Value]:
 
 
 _TEXT = {route: route.value for route in Route}
-NOTHING: Mapping[str, Static] = MappingProxyType({})
 
 
 def array(codes: tuple[CaveatCode, ...]) -> tuple[str, ...]:
@@ -69,9 +67,7 @@ def array(codes: tuple[CaveatCode, ...]) -> tuple[str, ...]:
     return tuple(code.value for code in codes[:LONGEST_ARRAY])
 
 
-def of_decision(
-    route: Route, caveats: tuple[Caveat, ...], details: Details, changed: Mapping[str, Static]
-) -> dict[str, Value]:
+def of_decision(route: Route, caveats: tuple[Caveat, ...], details: Details) -> dict[str, Value]:
     """What a span says of one decision; what has nothing to say is left out."""
     made: dict[str, Value] = {
         ROUTE: _TEXT[route],
@@ -86,18 +82,12 @@ def of_decision(
         made[SET_SIZE] = len(details.prediction_set)
     if details.interval is not None:
         made[INTERVAL_WIDTH] = details.interval.width
-    if changed:
-        made.update(static("", changed))
     return made
 
 
-def of_table(
-    counts: Counts, rows: int, elapsed: float, decision_id: str, changed: Mapping[str, Static]
-) -> dict[str, Value]:
+def of_table(counts: Counts, rows: int, elapsed: float, decision_id: str) -> dict[str, Value]:
     """What a span says of a table."""
-    return given(
-        {ROWS: rows, **of_rows(counts), ELAPSED: elapsed, DECISION: decision_id, **static("", changed)}
-    )
+    return given({ROWS: rows, **of_rows(counts), ELAPSED: elapsed, DECISION: decision_id})
 
 
 def of_rows(counts: Counts) -> dict[str, Value | None]:

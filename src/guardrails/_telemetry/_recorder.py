@@ -14,7 +14,7 @@ from opentelemetry.trace import INVALID_SPAN, Span, SpanKind, StatusCode, Tracer
 from guardrails._types import Caveat, CaveatCode, Details, Route
 
 from . import _attributes as names
-from ._attributes import NOTHING, Counts, Static, text
+from ._attributes import Counts, Static, text
 from ._instruments import Harmless, Instruments, make_instruments
 
 NO_SPAN: tuple[Span, None] = (INVALID_SPAN, None)
@@ -102,7 +102,6 @@ class Telemetry:
         route: Route,
         caveats: tuple[Caveat, ...],
         details: Details,
-        changed: Mapping[str, Static] = NOTHING,
         context: Context | None = None,
     ) -> None:
         """End the span of a call that ended in a decision, count the decision, record the duration.
@@ -114,13 +113,12 @@ class Telemetry:
             route: where the request ended.
             caveats: in table order; the first one's code is the counter's.
             details: the decision's.
-            changed: static attributes that are different for this call.
             context: what `start` returned; lets the SDK link the duration to the trace (an exemplar).
         """
         if span is not INVALID_SPAN:
             try:
                 if span.is_recording():
-                    span.set_attributes(names.of_decision(route, caveats, details, changed))
+                    span.set_attributes(names.of_decision(route, caveats, details))
             except Exception as error:
                 self._harmless.say(error)
             self._end(span)
@@ -141,7 +139,6 @@ class Telemetry:
         rows: int,
         elapsed: float,
         decision_id: str,
-        changed: Mapping[str, Static] = NOTHING,
         context: Context | None = None,
     ) -> None:
         """End the span of a table, count the decisions of its rows, record the table's duration.
@@ -152,12 +149,11 @@ class Telemetry:
             rows: rows of the table; with 0 the span has no route, and the duration counts under `none`.
             elapsed: seconds from the call to the decisions of all rows.
             decision_id: the table's id; goes to the span only.
-            changed: static attributes that are different for this call.
             context: what `start` returned.
         """
         try:
             if span.is_recording():
-                span.set_attributes(names.of_table(counts, rows, elapsed, decision_id, changed))
+                span.set_attributes(names.of_table(counts, rows, elapsed, decision_id))
         except Exception as error:
             self._harmless.say(error)
         self._end(span)
@@ -214,6 +210,11 @@ class Telemetry:
                 if failure:
                     _fail(child, failure)
                 child.end(end_time_ns)
+
+    def note(self, span: Span, name: str, value: str) -> None:
+        """Say on a span what seldom holds: the switch where it is not at normal, the circuit where it is not closed."""
+        with self._harmless:
+            span.set_attribute(names.NAMESPACE + name, text(value))
 
     def abandoned(self, change: int) -> None:
         """Count attempts that were abandoned and still run: +1 when one is abandoned, -1 when it has ended."""
