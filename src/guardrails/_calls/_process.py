@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import atexit
+import os
 import pickle
+import signal
 import socket
 import subprocess
 import sys
@@ -12,19 +14,27 @@ from collections import deque
 from collections.abc import Callable
 from contextlib import suppress
 from multiprocessing.connection import Connection
+from multiprocessing.reduction import ForkingPickler
+from multiprocessing.spawn import get_executable
 from types import FunctionType
 from typing import Any
 
 from .._clock import CURRENT
 from .._errors import ConfigurationError
-from ._outcome import KilledError
+from ._outcome import KilledError, NotReadyError
 
 # a child that is asked to end, or has been killed, is gone in a moment
 _GONE = 5.0
+# with the parent's path, so that it finds what the parent finds
+_BOOT = "import sys; sys.path[:] = sys.argv[2:]; from guardrails._calls._child import main; main()"
 
 
 class StartError(RuntimeError):
     """The child could not find the function; it names the exception that stopped it."""
+
+
+class EndedError(RuntimeError):
+    """The child ended before it answered: the function left it, crashed it, or somebody killed it."""
 
 
 class InProcess:
@@ -43,12 +53,17 @@ class InProcess:
 
     def __init__(self, fn: Callable[..., Any]) -> None:
         self.fn = fn
-        self._ticket = ticket(fn)
-        self.reset()
+        self._idle: deque[_Child] = deque()
+        self._ticket = b""
+        ticket(
+            fn
+        )  # whether there is one; it is made when it is needed, since a closure may not be complete yet
 
     def reset(self) -> None:
-        """Let go of every child; in a forked process they belong to the parent."""
-        self._idle: deque[_Child] = deque()
+        """Let go of every child that is idle; in a forked process they belong to the parent."""
+        idle, self._idle = self._idle, deque()
+        for child in idle:
+            child.kill()
 
     def __getstate__(self) -> Callable[..., Any]:
         return self.fn
@@ -61,47 +76,52 @@ class InProcess:
 
         Raises:
             KilledError: there was no answer at the deadline.
+            EndedError: the child ended before it answered.
             StartError: the child does not find the function.
             Exception: what the function raised; or what spoilt the sending.
         """
         child = self._take()
         try:
-            answer = child.ask(args, kwargs, _left())
+            return child.ask(args, kwargs)
         except KilledError:
-            if child.starting:  # it has not been asked, and another call will find it ready
-                self._idle.append(child)
-            else:
-                self._replace(child)
-            raise
-        except BaseException:
-            if child.broken:
+            if not child.starting:
                 child.kill()
-            else:
-                self._idle.append(child)
+                child = self._new()  # the next call need not wait for it as long
             raise
-        self._idle.append(child)
-        return answer
+        finally:
+            if child.usable:
+                self._idle.append(child)
+            else:
+                child.kill()
 
     def start(self, seconds: float) -> bool:
-        """Start a child, unless there is one, and wait until it is ready; False where it is not by then."""
+        """Start a child, unless there is one, and wait until it is ready; False where it is not by then.
+
+        Raises:
+            StartError: it does not find the function.
+        """
         child = self._take()
-        ready = child.ready(seconds)
-        self._idle.append(child)
-        return ready
+        try:
+            return child.ready(seconds)
+        finally:
+            if child.usable:
+                self._idle.append(child)
+            else:
+                child.kill()
 
     def _take(self) -> _Child:
         while True:
             try:
                 child = self._idle.pop()
             except IndexError:
-                return _Child(self._ticket)
+                return self._new()
             if child.alive():
                 return child
             child.kill()
 
-    def _replace(self, child: _Child) -> None:
-        child.kill()
-        self._idle.append(_Child(self._ticket))
+    def _new(self) -> _Child:
+        self._ticket = self._ticket or ticket(self.fn)
+        return _Child(self._ticket)
 
 
 def _left() -> float | None:
@@ -110,21 +130,32 @@ def _left() -> float | None:
 
 
 class _Child:
-    """One child process and the line to it."""
+    """One child process and the line to it.
+
+    Attributes:
+        starting: whether it has yet to say that it has found the function.
+        usable: whether it can be asked; not while it is: what an interrupted exchange left on the line would answer the
+            next call.
+    """
 
     def __init__(self, ticket: bytes) -> None:
         here, there = socket.socketpair()
+        self._line: Connection[Any, Any] = Connection(here.detach())
         with there:
-            command = [sys.executable, "-m", "guardrails._calls._child", str(there.fileno())]
+            command = [os.fsdecode(get_executable()), "-c", _BOOT, str(there.fileno()), *map(str, sys.path)]
             # the child's own thread of life ends it when this line closes, whatever the function does
             self._process = subprocess.Popen(  # noqa: S603
                 command, pass_fds=[there.fileno()], stdin=subprocess.DEVNULL, start_new_session=True
             )
-        self._line: Connection[Any, Any] = Connection(here.detach())
-        self.starting = True
-        self.broken = False
+        self._owner = os.getpid()
+        self.starting = self.usable = True
         _CHILDREN.add(self)
-        self._line.send((sys.path, ticket))
+        with suppress(OSError):  # it has ended already, as `ready` will find
+            self._line.send_bytes(ticket)
+
+    def __del__(self) -> None:
+        if hasattr(self, "_owner"):
+            self.kill()
 
     def alive(self) -> bool:
         return self._process.poll() is None
@@ -145,32 +176,43 @@ class _Child:
             problem = "the process ended"
         self.starting = False
         if problem:
-            self.broken = True
+            self.usable = False
             raise StartError(problem)
         return True
 
-    def ask(self, args: tuple[Any, ...], kwargs: dict[str, Any], seconds: float | None) -> Any:
-        if not self.ready(seconds):
-            raise KilledError("its process was still starting")
-        seconds = _left()
-        try:
-            self._line.send((args, kwargs, seconds))
-            if not self._line.poll(seconds):
-                raise KilledError("killed at its deadline")
-            good, answer = self._line.recv()
-        except (EOFError, OSError) as error:
-            self.broken = True
-            raise StartError("the process ended before it answered") from error
+    def ask(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+        if not self.ready(_left()):
+            raise NotReadyError("its process was still starting")
+        request = ForkingPickler.dumps((args, kwargs, _left()))  # before anything is on the line
+        self.usable = False
+        good, answer = pickle.loads(self._exchange(request))  # noqa: S301
         if good:
             return answer
         raise answer
 
+    def _exchange(self, request: Any) -> bytes:
+        try:
+            self._line.send_bytes(request)
+            answer = self._line.recv_bytes() if self._line.poll(_left()) else b""
+        except (EOFError, OSError) as error:
+            raise EndedError("the process ended before it answered") from error
+        if not answer:
+            raise KilledError("killed at its deadline")
+        self.usable = True
+        return answer
+
     def kill(self) -> None:
-        self._process.kill()
+        """End it, and whatever it has started itself; in a forked process only forget it."""
         with suppress(OSError):
             self._line.close()
-        with suppress(subprocess.TimeoutExpired):
-            self._process.wait(_GONE)
+        if self._owner != os.getpid():
+            self._process.returncode = 0  # it is another's child: not to be waited for
+            return
+        if self.alive():
+            with suppress(ProcessLookupError, PermissionError):
+                os.killpg(self._process.pid, signal.SIGKILL)
+            with suppress(subprocess.TimeoutExpired):
+                self._process.wait(_GONE)
 
 
 _CHILDREN: weakref.WeakSet[_Child] = weakref.WeakSet()
@@ -178,8 +220,12 @@ _CHILDREN: weakref.WeakSet[_Child] = weakref.WeakSet()
 
 @atexit.register
 def _end_all() -> None:
+    """At the end of the interpreter; and in a forked process, where it only closes the lines that were copied."""
     for child in list(_CHILDREN):
         child.kill()
+
+
+os.register_at_fork(after_in_child=_end_all)
 
 
 def ticket(fn: Callable[..., Any]) -> bytes:
@@ -190,14 +236,21 @@ def ticket(fn: Callable[..., Any]) -> bytes:
     """
     if isinstance(fn, FunctionType) and fn.__module__ != "__main__" and "<" not in fn.__qualname__:
         return pickle.dumps((fn.__module__, fn.__qualname__))
+    dumps = _dumps()
+    if dumps is pickle.dumps and getattr(fn, "__module__", "") == "__main__":
+        raise _unsendable(fn, "another process has another __main__")
     try:
-        return pickle.dumps(_dumps()(fn))
+        return pickle.dumps(dumps(fn))
     except Exception as error:
-        mend = (
-            f"cannot be sent to a process ({type(error).__name__}): define it at the top level of a module, or install "
-            'cloudpickle (the extra "process"), which sends closures'
-        )
-        raise ConfigurationError.of("Budget(enforcement='process')", fn, mend) from error
+        raise _unsendable(fn, type(error).__name__) from error
+
+
+def _unsendable(fn: Callable[..., Any], why: str) -> ConfigurationError:
+    mend = (
+        f"cannot be sent to a process ({why}): define it at the top level of a module, or install cloudpickle (the "
+        'extra "process"), which sends closures'
+    )
+    return ConfigurationError.of("Budget(enforcement='process')", fn, mend)
 
 
 def _dumps() -> Callable[[Any], bytes]:
