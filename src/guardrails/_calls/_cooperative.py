@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import inspect
+import sys
 from collections.abc import Callable
-from typing import Any, Literal
+from math import inf
+from typing import Any
 
 from .._clock import CURRENT
 from .._errors import ConfigurationError
-
-How = Literal["timeout", "deadline"]
 
 
 class Cooperative:
@@ -24,34 +24,50 @@ class Cooperative:
 
     def __init__(self, fn: Callable[..., Any]) -> None:
         self.fn = fn
-        self.how = parameter(fn)
+        found, self._place = parameter(fn)
+        self.how = found.name
+        # the author's own limit, where there is one, is not lengthened either
+        self._own = found.default if self.how == "timeout" and _number(found.default) else inf
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
-        """Call it; a timeout that the caller gives can only make it shorter."""
-        deadline, how = CURRENT.get(), self.how
+        """Call it; a timeout that the caller gives, or that is its default, can only make it shorter."""
+        deadline = CURRENT.get()
         if deadline is None:
             return self.fn(*args, **kwargs)
-        left = deadline.at - deadline.clock.monotonic() if how == "timeout" else deadline.at
-        if kwargs:
-            given = kwargs.pop(how, None)
-            left = left if given is None else min(given, left)
-        return self.fn(*args, **kwargs, **{how: left})
+        value = deadline.at - deadline.clock.monotonic() if self.how == "timeout" else deadline.at
+        place = self._place
+        if len(args) > place:
+            return self.fn(*args[:place], _earlier(args[place], value), *args[place + 1 :], **kwargs)
+        if kwargs or self._own < value:
+            value = _earlier(kwargs.pop(self.how, self._own), value)
+        return self.fn(*args, **kwargs, **{self.how: value})
 
 
-def parameter(fn: Callable[..., Any]) -> How:
-    """By which parameter the function takes its time.
+def _earlier(given: Any, value: float) -> Any:
+    # what is no number, such as None, sets no limit of its own
+    return min(given, value) if _number(given) else value
+
+
+def _number(given: Any) -> bool:
+    return isinstance(given, int | float) and not isinstance(given, bool)
+
+
+def parameter(fn: Callable[..., Any]) -> tuple[inspect.Parameter, int]:
+    """By which parameter the function takes its time, and at which place among the positional ones.
 
     Raises:
         ConfigurationError: it has none of the two.
     """
     try:
-        names = inspect.signature(fn).parameters
+        parameters = inspect.signature(fn).parameters
     except (TypeError, ValueError):
-        names = {}  # type: ignore[assignment]
+        parameters = {}  # type: ignore[assignment]
     for how in ("timeout", "deadline"):
-        found = names.get(how)
-        if found is not None and found.kind in {found.KEYWORD_ONLY, found.POSITIONAL_OR_KEYWORD}:
-            return how
+        found = parameters.get(how)
+        if found is not None and found.kind is found.KEYWORD_ONLY:
+            return found, sys.maxsize
+        if found is not None and found.kind is found.POSITIONAL_OR_KEYWORD:
+            return found, list(parameters).index(how)
     mend = (
         "must take timeout= (seconds left) or deadline= (an instant of the guard's clock) to be held to its budget "
         'cooperatively; or say enforcement="thread"'

@@ -10,7 +10,7 @@ from collections.abc import Awaitable, Callable
 from types import MethodType
 from typing import TYPE_CHECKING, Any, Concatenate, Generic, ParamSpec, TypeVar, cast, overload
 
-from .._calls import drive, drive_async
+from .._calls import Cooperative, drive, drive_async
 from .._types import Decision
 from ._decisions import Decisions
 from ._engine import Engine
@@ -37,9 +37,13 @@ class _Wrapped:
         self.guard = guard
         self.undecorated = fn
         self._engine = Engine(guard.config, fn, guard.name_for(fn))
-        self._reader = RequestReader(fn, guard.config.request, skip)
-
+        self._reader = self._reads(skip)
         self._method: Any = None
+
+    def _reads(self, skip: int) -> RequestReader:
+        call = self._engine.candidates[0].fn
+        supplied = call.how if isinstance(call, Cooperative) else ""
+        return RequestReader(self.undecorated, self.guard.config.request, skip, supplied)
 
     def _bound(self, instance: Any) -> Any:
         """What attribute access on an instance or a class gives: as the function itself would be bound, or not."""
@@ -48,7 +52,7 @@ class _Wrapped:
             return self
         if self._method is None:
             self._method = copy.copy(self)  # the same state, asked with `self` before the request
-            self._method._reader = RequestReader(fn, self.guard.config.request, 1)  # noqa: SLF001
+            self._method._reader = self._reads(1)  # noqa: SLF001
         return self._method if instance is None else MethodType(self._method, instance)
 
     def __reduce__(self) -> str | tuple[Any, ...]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Callable
+from contextlib import suppress
 from typing import Any, Literal
 
 from .._errors import ConfigurationError
@@ -22,13 +23,15 @@ class RequestReader:
         fn: the guarded function.
         mode: `"first"`, or `"arguments"` for a function of keyword arguments, whose request is their mapping.
         skip: arguments before the request: 1 for a method (`self`), else 0.
+        supplied: an argument that the guard itself gives where the caller does not; "" for none.
     """
 
-    __slots__ = ("_keywords", "_name", "_names", "mode", "signature", "skip")
+    __slots__ = ("_keywords", "_name", "_names", "mode", "signature", "skip", "supplied")
 
-    def __init__(self, fn: Callable[..., Any], mode: Mode, skip: int = 0) -> None:
+    def __init__(self, fn: Callable[..., Any], mode: Mode, skip: int = 0, supplied: str = "") -> None:
         self.mode = mode
         self.skip = skip
+        self.supplied = supplied
         self.signature = _signature(fn)
         names = () if self.signature is None else tuple(self.signature.parameters)
         self._names = names
@@ -56,7 +59,7 @@ class RequestReader:
     def _flat(self, bound: inspect.BoundArguments) -> dict[str, Any]:
         """All arguments by name, defaults included; those of `**kwargs` among them."""
         bound.apply_defaults()
-        named = {name: bound.arguments[name] for name in self._names[self.skip :]}
+        named = {name: bound.arguments[name] for name in self._names[self.skip :] if name != self.supplied}
         return {**named, **named.pop(self._keywords)} if self._keywords else named
 
     def replace(
@@ -92,6 +95,9 @@ class RequestReader:
         try:
             return self.signature.bind(*args, **kwargs)
         except TypeError as error:
+            if self.supplied and self.supplied not in kwargs:
+                with suppress(TypeError):
+                    return self.signature.bind(*args, **kwargs, **{self.supplied: None})
             raise SignatureError(str(error)) from None
 
 
