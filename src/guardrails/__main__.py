@@ -1,4 +1,4 @@
-"""The commands: `python -m guardrails demo`, `doctor` and `contract draft`."""
+"""The commands: `python -m guardrails demo`, `doctor`, `contract draft` and `switch`."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from ._contract._draft_file import add_parser
+from ._switch_command import add_parser as add_switch
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -20,6 +21,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
         from ._contract._draft_file import run
 
         return run(given)
+    if given.command == "switch":
+        from ._switch_command import run as switch
+
+        return switch(given)
     return _demo(given.out, given.requests, given.seed)
 
 
@@ -44,6 +49,7 @@ def _parser() -> argparse.ArgumentParser:
     about = "look for a second package called guardrails in this environment, and print versions"
     commands.add_parser("doctor", help=about, description=about)
     add_parser(commands)
+    add_switch(commands)
     return parser
 
 

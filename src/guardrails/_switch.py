@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import logging
 import os
 import threading
+import weakref
 from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime, timedelta
@@ -21,7 +23,6 @@ STATES: tuple[SwitchState, ...] = get_args(SwitchState)
 
 # seconds between two looks at the file; a flip is in force within a second everywhere
 _LOOK = 0.5
-_MISSING = (0,)
 # the longest that a primary may stay switched off without anybody saying so again: a year
 _LONGEST = 366 * 86400.0
 _LOG = logging.getLogger("guardrails")
@@ -55,7 +56,7 @@ class Switch:
 
     Use it as `gr.guard(switch=...)`, for one guard or for many. Any process that reads the file follows it within a
     second; `python -m guardrails switch FILE` reads and flips it from a shell. The last good line is in force: a file that is
-    missing, cut off in the middle of a line or malformed changes nothing, and `problem` says so, as does the log.
+    missing, cut short, half-written or malformed changes nothing, and `problem` says so, as does the log.
 
     Args:
         path: the file; it is made by the first flip.
@@ -78,9 +79,11 @@ class Switch:
         self.problem = ""
         self.flip: Flip | None = None
         self._ends = float("inf")
+        self._known: list[Flip] = []
         self._seen: tuple[int, ...] = ()
         self._next_look = float("-inf")
         self._lock = threading.Lock()
+        _ALIVE.add(self)
 
     def __getstate__(self) -> tuple[str, Clock]:
         return (str(self.path), self.clock)
@@ -93,8 +96,14 @@ class Switch:
 
     def __call__(self) -> SwitchState:
         """The state in force; looks at the file at most every half second."""
-        if self.clock.monotonic() >= self._next_look:
-            self._look()
+        if self.clock.monotonic() >= self._next_look and self._lock.acquire(blocking=False):
+            try:  # one caller looks; the others go on with what is known
+                self._look()
+            finally:
+                self._lock.release()
+        return self._in_force()
+
+    def _in_force(self) -> SwitchState:
         flip = self.flip
         if flip is None or flip.state == "normal" or self.clock.time() >= self._ends:
             return "normal"
@@ -102,12 +111,13 @@ class Switch:
 
     def current(self) -> Flip | None:
         """The flip in force, read from the file now; None where the switch is at `normal`."""
-        self._look()
+        with self._lock:
+            self._look()
         return None if self() == "normal" else self.flip
 
     def history(self) -> list[Flip]:
         """Every flip in the file, the oldest first; lines that cannot be read are left out."""
-        return [flip for flip, _ in self._lines() if flip is not None]
+        return [flip for flip, _ in self._lines() if flip is not None] if self.path.exists() else []
 
     def set(
         self, state: SwitchState, *, owner: str, reason: str, seconds: float | timedelta | None = None
@@ -131,11 +141,16 @@ class Switch:
         try:
             if _cut_off(self.path):
                 line = b"\n" + line  # what somebody left half-written stays one line, and is passed over
-            os.write(descriptor, line)  # one write: two processes that append do not mix their lines
+            written = os.write(
+                descriptor, line
+            )  # one write: two processes that append do not mix their lines
             os.fsync(descriptor)
         finally:
             os.close(descriptor)
-        self._look()
+        if written < len(line):
+            raise OSError(errno.ENOSPC, "only a part of the line could be written", str(self.path))
+        with self._lock:
+            self._look()
         return flip
 
     def _checked(self, state: object, owner: object, reason: object, seconds: object) -> Flip:
@@ -156,24 +171,25 @@ class Switch:
         return Flip(state, str(owner), str(reason), now.isoformat(), until)
 
     def _look(self) -> None:
-        """Read the file, where it has changed."""
-        with self._lock:
-            self._next_look = self.clock.monotonic() + _LOOK
-            try:
-                found = self.path.stat()
-                seen = (found.st_mtime_ns, found.st_size, found.st_ino)
-                if seen != self._seen:
-                    self._take(list(self._lines()))
-                    self._seen = seen
-            except FileNotFoundError:
-                if self._seen:
-                    self._seen = _MISSING
-                    self._say("the file is missing")
-            except OSError as error:
-                self._say(f"the file cannot be read ({type(error).__name__})")
+        """Read the file, where it has changed; the lock is held."""
+        self._next_look = self.clock.monotonic() + _LOOK
+        try:
+            found = self.path.stat()
+            seen = (found.st_mtime_ns, found.st_size, found.st_ino)
+            if seen != self._seen:
+                self._take(list(self._lines()))
+                self._seen = seen
+        except OSError as error:
+            self._seen = ()
+            missing = isinstance(error, FileNotFoundError)
+            self._say("the file is missing" if missing else f"it cannot be read ({type(error).__name__})")
 
     def _take(self, lines: list[tuple[Flip | None, bool]]) -> None:
         good = [flip for flip, _ in lines if flip is not None]
+        if len(good) < len(self._known) and good == self._known[: len(good)]:
+            self._say("it was cut short: the flip in force is not in it any more")
+            return
+        self._known = good
         if good:
             self.flip = good[-1]
             self._ends = good[-1].ends()
@@ -185,8 +201,8 @@ class Switch:
     def _say(self, problem: str) -> None:
         if problem != self.problem:
             self.problem = problem
-            state = "normal" if self.flip is None else self.flip.state
-            _LOG.warning("switch %s: %s; the last good state, %r, stays in force", self.path, problem, state)
+            good = self._in_force()
+            _LOG.warning("switch %s: %s; the last good state, %r, stays in force", self.path, problem, good)
 
     def _lines(self) -> Iterator[tuple[Flip | None, bool]]:
         """Each line's flip, None where it is none, and whether the line is complete."""
@@ -212,9 +228,9 @@ def _flip(line: bytes) -> Flip | None:
             return None
         if flip.state != "normal" and not flip.until:
             return None
-        if flip.until and datetime.fromisoformat(flip.until).tzinfo is None:
+        if any(datetime.fromisoformat(at).tzinfo is None for at in (flip.at, flip.until) if at):
             return None
-    except (ValueError, TypeError):
+    except (ValueError, TypeError, RecursionError):
         return None
     return flip
 
@@ -225,3 +241,15 @@ def _cut_off(path: Path) -> bool:
             return False
         file.seek(-1, os.SEEK_END)
         return file.read(1) != b"\n"
+
+
+_ALIVE: weakref.WeakSet[Switch] = weakref.WeakSet()
+
+
+def _after_fork() -> None:
+    for switch in list(_ALIVE):  # a lock may be held by a thread that is not there
+        switch._lock = threading.Lock()  # noqa: SLF001 - a part of the class
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_after_fork)
