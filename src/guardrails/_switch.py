@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import fcntl
 import json
 import logging
 import os
@@ -139,11 +140,10 @@ class Switch:
         line = json.dumps(asdict(flip), ensure_ascii=False).encode() + b"\n"
         descriptor = os.open(self.path, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o644)
         try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX)  # until it is closed: writers take turns
             if _cut_off(self.path):
                 line = b"\n" + line  # what somebody left half-written stays one line, and is passed over
-            written = os.write(
-                descriptor, line
-            )  # one write: two processes that append do not mix their lines
+            written = os.write(descriptor, line)
             os.fsync(descriptor)
         finally:
             os.close(descriptor)

@@ -651,10 +651,10 @@ def test_a_hanging_coroutine_degrades(profile):
         return [0.5, 0.5]
 
     for fallback in (scorecard, afallback):
-        guard = gr.guard(budget=0.05, fallbacks=[fallback])(hangs)
+        guard = gr.guard(budget=0.2, fallbacks=[fallback])(hangs)
         decision = asyncio.run(guard({}))
         assert codes(decision) == ["deadline", "fallback", "uncalibrated"]
-        assert decision.elapsed < 0.5
+        assert decision.elapsed < 2
 
 
 def test_cancelling_makes_no_decision(profile):

@@ -25,8 +25,9 @@ def main() -> None:
     try:
         fn = find(line.recv())
     except BaseException as error:
+        traceback.print_exc()  # before the parent is told, which may end this process
         line.send(f"{type(error).__qualname__} while the process looked for the function")
-        raise
+        sys.exit(1)
     line.send("")
     asked: SimpleQueue[Any] = SimpleQueue()
     threading.Thread(target=_listen, args=(line, asked), daemon=True).start()
