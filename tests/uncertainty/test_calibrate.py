@@ -5,6 +5,7 @@ import pandas as pd
 import pandera.pandas as pa
 import pytest
 
+import guardrails as gr
 from guardrails._calibration import CalibrationWarning, calibrate_classifier, calibrate_regressor
 from guardrails._conformal import Measure
 from guardrails._profile import Profile
@@ -330,16 +331,18 @@ def test_one_row_of_each_group_is_used(draw):
 
 def test_a_served_form_that_is_not_mapies_is_reported(draw):
     """Differences beyond MAPIE's tolerance would be a defect of ours."""
-    from guardrails._calibration._branches import Branches
-    from guardrails._calibration._filters import Filtering
-    from guardrails._calibration._words import concerns
-    from guardrails._profile import Branch, Leaf, Parity
+    from dataclasses import replace
 
-    selection = Filtering(None, None, None, None, 0).select(draw(9)[0], np.ones(9, dtype=bool))
-    leaf = Branches(Branch(leaf=Leaf(n=9, quantile=0.5)))
-    assert concerns(selection, leaf, Parity(rows=9, differing=2, tolerance=2)) == []
-    (concern,) = concerns(selection, leaf, Parity(rows=9, differing=3, tolerance=2))
-    assert "3 of 9 calibration rows differ from MAPIE (2 by its tolerance of 1e-8)" in concern
+    from guardrails._calibration._words import concerns
+    from guardrails._profile import Parity
+
+    profile = calibrate_classifier(*draw(100), classes=range(3), max_error=None, **FIXED)
+    tolerated = replace(profile, parity=Parity(rows=9, differing=2, tolerance=2))
+    assert concerns(tolerated, 0.0) == []
+    (message,) = concerns(replace(profile, parity=Parity(rows=9, differing=2, tolerance=1)), 0.0)
+    assert message.startswith(
+        "the served form is not MAPIE's: 2 of 9 calibration rows differ from MAPIE (1 by its tolerance"
+    )
 
 
 def test_a_library_that_is_not_installed_as_a_distribution_has_no_version(draw, monkeypatch):
@@ -390,14 +393,55 @@ def test_groups_are_drawn_after_the_filters(traffic):
 
 
 def test_more_calibrations_on_the_same_rows_than_declared_are_exploratory(draw):
-    """Another model or another setting counts; the same calibration again, or other rows, do not."""
+    """Another model or another promise counts; the same calibration again, other rows, or no promise do not."""
     p, truth = draw(2000)
+    other = (p + 0.01) / 1.03
     arguments = {"classes": range(3), "max_error": 0.05, **FIXED}
     first = calibrate_classifier(p, truth, **arguments)
-    assert (first.look, calibrate_classifier(p, truth, **arguments).look) == (1, 1)
+    again = calibrate_classifier(p, truth, coverage=0.8, **arguments)
+    unasked = calibrate_classifier(other, truth, **arguments | {"max_error": None})
+    assert (first.look, again.look, unasked.look) == (1, 1, 1)
     assert calibrate_classifier(*draw(2000, seed=1), **arguments).look == 1
-    second = calibrate_classifier((p + 0.01) / 1.03, truth, **arguments)
-    assert "exploratory  this was calibration 2 on the same rows, and looks=1" in second.summary()
+    with pytest.warns(
+        CalibrationWarning, match="exploratory, and no answer becomes Works: this was calibration 2"
+    ):
+        second = calibrate_classifier(other, truth, **arguments)
+    assert "exploratory, not certified: max_error" in second.summary()
     assert "exploratory" not in first.summary()
-    third = calibrate_classifier(p, truth, looks=3, **arguments)
-    assert (third.look, "exploratory" in third.summary()) == (3, False)
+    third = calibrate_classifier(other, truth, looks=2, **arguments)
+    assert (third.look, third.exploratory) == (2, "")
+
+
+def test_what_is_exploratory_never_works(draw):
+    """The threshold stays in the file, to look at; no request becomes Works by it, and each says why."""
+    p, truth = draw(2000)
+    arguments = {"classes": range(3), "max_degraded_error": 0.1, **FIXED}
+    calibrate_classifier(p, truth, max_error=0.05, **arguments)
+    with pytest.warns(CalibrationWarning, match="exploratory"):
+        profile = calibrate_classifier(p, truth, max_error=0.04, **arguments)
+    assert profile.works is not None
+    guarded = gr.guard(budget=None, profile=gr.Profile.from_json(profile.to_json()))(lambda row: row)
+    decision = guarded([0.999, 0.0005, 0.0005])
+    assert decision.route is gr.Route.degraded
+    assert decision.caveats[0].code is gr.CaveatCode.uncertified
+    assert "exploratory: this was calibration 2 on the same rows" in decision.caveats[0].message
+    assert decision.caveats[0].lost == "max_error and max_degraded_error: neither is certified here"
+    assert "no answer becomes Works: this was calibration 2" in guarded.explain()
+    decisions = gr.guard(budget=None, profile=profile).batch(lambda table: table)(p)
+    assert set(decisions.routes) == {gr.Route.degraded}
+
+
+def test_a_fallbacks_looks_are_counted_apart(draw):
+    """A chain is calibrated on the same rows by rule; the best of two fallbacks is still two looks."""
+    p, truth = draw(3000)
+    arguments = {"classes": range(3), "max_error": 0.05, **FIXED}
+    primary = calibrate_classifier(p, truth, max_degraded_error=0.1, **arguments)
+
+    def fallback(weight):
+        with pytest.warns(CalibrationWarning) as caught:
+            profile = calibrate_classifier(
+                (p + weight) / (1 + 3 * weight), truth, primary=(primary, p), **arguments
+            )
+        return profile.look, any("exploratory" in str(warning.message) for warning in caught)
+
+    assert (primary.look, fallback(0.01), fallback(0.02)) == (1, (1, False), (2, True))

@@ -274,7 +274,9 @@ def test_a_users_own_confidence_ranks_the_answers(draw):
     truth = np.where(sure < 0, rng.integers(0, 3, size=4000), p.argmax(axis=1))
     with pytest.warns(CalibrationWarning, match="no threshold is certified"):
         calibrate_classifier(p, truth, classes=range(3), max_error=0.05, **FIXED)
-    profile = calibrate_classifier(p, truth, classes=range(3), max_error=0.05, confidence=sure, **FIXED)
+    profile = calibrate_classifier(
+        p, truth, classes=range(3), max_error=0.05, confidence=sure, looks=2, **FIXED
+    )
     measure = Measure(gr.Profile.from_json(profile.to_json()))
     pairs = list(zip(p.tolist(), sure.tolist(), strict=True))
     seen = works(measure, pairs)
@@ -294,6 +296,38 @@ def test_an_answer_without_its_confidence_cannot_be_read(draw, value):
         p, truth, classes=range(3), max_error=None, confidence=p.max(axis=1), **FIXED
     )
     assert [f.code for f in Measure(profile).one(value).findings] == [CaveatCode.output]
+
+
+def test_a_regressors_own_confidence_ranks_its_answers(draw_numbers):
+    """Intervals of constant width, MAPIE's own; the confidence alone tells answers apart. Arrays of pairs are read too."""
+    said, truth = draw_numbers(4000)
+    sure = np.random.default_rng(0).normal(size=4000)
+    truth = np.where(sure < 0, truth + 50, truth)
+    profile = calibrate_regressor(said, truth, max_error=0.05, tolerance=3.0, confidence=sure, name="m")
+    measure, pairs = Measure(gr.Profile.from_json(profile.to_json())), np.column_stack([said, sure])
+    seen = works(measure, pairs)
+    assert (profile.ranking, profile.score, profile.parity.differing) == ("confidence", "absolute", 0)
+    assert profile.works.n == seen.sum() > 1900
+    assert sure[seen].min() >= profile.works.threshold > sure[~seen].max()
+    table = measure.table(pairs, 4000)
+    assert all(
+        measure.one(tuple(pair)) == measure.one(pair) == table.at(i) for i, pair in enumerate(pairs[:50])
+    )
+    assert measure.one((3.0, math.nan)).findings[0].code is CaveatCode.output
+
+
+def test_a_regressors_confidence_with_max_width(draw_numbers):
+    """Intervals too wide to be of use leave nothing but certified answers; a confidence may be as negative as it likes."""
+    said, truth = draw_numbers(4000)
+    sure = np.random.default_rng(0).normal(size=4000) - 1000
+    truth = np.where(sure < -1000, truth + 50, truth)
+    arguments = {"max_error": 0.05, "tolerance": 3.0, "confidence": sure, "name": "m"}
+    profile = calibrate_regressor(said, truth, max_width=5.0, **arguments)
+    measure = Measure(gr.Profile.from_json(profile.to_json()))
+    assert measure.one((0.0, -998.0)).findings == ()
+    assert measure.one((0.0, -1002.0)).findings[0].code is CaveatCode.unanswerable
+    with pytest.raises(gr.ConfigurationError, match="confidence: must not be given with"):
+        calibrate_regressor(said, truth, difficulty=np.ones(4000), **arguments)
 
 
 class Given(np.random.RandomState):

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import Any
+import sys
+from dataclasses import dataclass, replace
+from typing import Any, Final
 
 import numpy as np
 
@@ -14,6 +15,7 @@ from guardrails._profile import Ranking, Score
 from ._data import as_array, none_of, numbers_of
 
 _COLUMNS = frozenset({2, 3})
+NONE_USABLE: Final = -sys.float_info.max  # below every r: that of a confidence may be negative
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -25,6 +27,7 @@ class Answers:
         low: (n,) lower quantile predictions, or the predictions.
         high: (n,) upper quantile predictions, or the predictions.
         difficulty: (n,) or None.
+        sure: (n,) the user's own confidence, or None.
         score: the conformal score.
     """
 
@@ -33,30 +36,35 @@ class Answers:
     high: Floats
     difficulty: Floats | None
     score: Score
+    sure: Floats | None = None
 
     @property
     def ranking(self) -> Ranking:
         """What tells the answers apart."""
         if self.score == "quantiles":
             return "width"
+        if self.sure is not None:
+            return "confidence"
         return "constant" if self.difficulty is None else "difficulty"
 
     @property
     def r(self) -> Floats | None:
-        """(n,) the difficulty by which answers are told apart."""
+        """(n,) what tells answers apart, small is confident; None where nothing does."""
+        if self.sure is not None:
+            return -self.sure
         return self.high - self.low if self.score == "quantiles" else self.difficulty
 
     @property
     def arrays(self) -> tuple[Floats, ...]:
         """All columns that say something."""
-        if self.score == "quantiles":
-            return self.low, self.point, self.high
-        return (self.point,) if self.difficulty is None else (self.point, self.difficulty)
+        ends = (self.low, self.high) if self.score == "quantiles" else ()
+        return tuple(each for each in (self.point, *ends, self.difficulty, self.sure) if each is not None)
 
     def at(self, rows: Ints) -> Answers:
         """Some rows."""
         difficulty = None if self.difficulty is None else self.difficulty[rows]
-        return Answers(self.point[rows], self.low[rows], self.high[rows], difficulty, self.score)
+        sure = None if self.sure is None else self.sure[rows]
+        return Answers(self.point[rows], self.low[rows], self.high[rows], difficulty, self.score, sure)
 
     def intervals(self, quantile: float) -> Floats:
         """(n, 2) as they are served."""
@@ -68,20 +76,32 @@ class Answers:
         return found
 
     def widest(self, width: float, quantile: float) -> float:
-        """The largest r whose interval is not wider than `width`; minus one where none is."""
+        """The largest r whose interval is not wider than `width`; below all of them where none is."""
         if self.score == "quantiles":
-            return max(width - 2 * quantile, -1.0)
+            return max(width - 2 * quantile, NONE_USABLE)
         if self.difficulty is None:
-            return np.inf if 2 * quantile <= width else -1.0
+            return np.inf if 2 * quantile <= width else NONE_USABLE
         return np.inf if quantile == 0 else width / (2 * quantile)
 
 
-def answers_of(predictions: Any, difficulty: Any, used: Bools) -> Answers:
+def answers_of(predictions: Any, difficulty: Any, confidence: Any, used: Bools) -> Answers:
     """The answers, checked.
 
     Raises:
         ConfigurationError: neither one, two nor three numbers per row, not finite, or a difficulty that cannot be.
     """
+    said = _answers(predictions, difficulty, used)
+    if confidence is None:
+        return said
+    if said.score != "absolute":
+        mend = (
+            "must not be given with quantile predictions or difficulty=: they tell the answers apart already"
+        )
+        raise ConfigurationError.of("confidence", "a column", mend)
+    return replace(said, sure=numbers_of("confidence", confidence, used))
+
+
+def _answers(predictions: Any, difficulty: Any, used: Bools) -> Answers:
     columns = np.shape(as_array("predictions", predictions))[1:]
     if len(columns) == 1 and columns[0] in _COLUMNS:
         if difficulty is not None:

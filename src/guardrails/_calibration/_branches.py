@@ -135,9 +135,17 @@ class Behind:
 
     @property
     def choices(self) -> int:
-        """How many second thresholds the primary could have had: each of its leaves chose one of a fixed grid."""
-        leaves = [leaf for _, leaf in self.profile.branch.leaves() if leaf.answered is not None]
-        return int(GRID ** len(leaves))
+        """How many sets of unanswerable rows there could have been, the empty one aside.
+
+        Each leaf of the primary chose one of a fixed grid of second thresholds, or none; under `max_width` the bound
+        follows its rows, of which it leaves the least certain ones, however many.
+        """
+        widest = self.profile.max_width is not None
+        options = [
+            1 + (GRID if leaf.degraded_asked else 0) + (leaf.n if widest else 0)
+            for _, leaf in self.profile.branch.leaves()
+        ]
+        return max(math.prod(options) - 1, 1)
 
 
 def behind(primary: Any, kind: str, cohorts: Any, n: int) -> Behind | None:

@@ -3,23 +3,25 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import replace
+from dataclasses import dataclass
 from typing import Any, Literal
 
+from guardrails._conformal import Bools, Floats, Ints, Scored
 from guardrails._conformal import score as rank
 from guardrails._errors import ConfigurationError
-from guardrails._profile import Profile
+from guardrails._profile import Label, Profile
 
-from ._branches import behind, branches_of, cohort_labels, proof_rows
+from ._branches import cohort_labels
 from ._certify import CONFIDENCE, PROBABILITIES, rate
-from ._data import labels_of, matrix_of, need_two, numbers_of, positions_of, same_length
-from ._filters import Filtering, answered_rows
+from ._data import labels_of, matrix_of, need_two, numbers_of, positions_of
+from ._filters import Filtering
+from ._given import Given
 from ._leaf import Rows
 from ._mapie import set_scores, set_sizes
 from ._pictures import curve, histogram
 from ._record import Findings, Identity, profile_of, rows_hash
 from ._terms import Terms
-from ._unlike import Unlike
+from ._unlike import Asked
 from ._words import warn
 
 
@@ -101,67 +103,97 @@ def calibrate_classifier(
         CalibrationWarning: a certificate asked for cannot be given, or inputs repeat.
     """
     terms = Terms(coverage, max_error, max_degraded_error, delta, looks)
-    identity = Identity(name=name, model_version=model_version, owner=owner, created=created, seed=seed)
-    labels = labels_of(classes)
-    n = same_length(
-        probabilities=probabilities,
-        truth=truth,
-        inputs=inputs,
-        answered=answered,
-        groups=groups,
-        cohorts=None if isinstance(cohorts, str) else cohorts,
-        confidence=confidence,
-    )
-    used = answered_rows(answered, n)
-    matrix = matrix_of(probabilities, labels, used)
-    positions = positions_of(truth, labels, used)
-    sure = None if confidence is None else numbers_of("confidence", confidence, used)
-    fallback = behind(primary, "classifier", cohorts, n)
-    selection = Filtering(inputs, contract, output, groups, seed).select(probabilities, used)
-    unlike = Unlike(inputs, contract, novelty, novelty_score, novelty_rows, seed, proof_rows(terms))
-    selection, seen = unlike.apply(selection, None if fallback is None else fallback.profile)
-    kept = selection.rows
-    scored, known = rank(matrix[kept]), positions[kept]
-    need_two(known)
-    predicted = cohort_labels(cohorts, [labels[j] for j in rank(matrix).top.tolist()], used)
-    wrong = scored.top != known
-    scores, quantile, parity = set_scores(_score(score), scored.shares, known, coverage, seed)
-    rows = Rows(
-        r=scored.r if sure is None else -sure[kept],
-        wrong=wrong,
-        scores=scores,
-        scale=PROBABILITIES if sure is None else CONFIDENCE,
-        every=_EVERY_LABEL,
-    )
-    cohort = None if predicted is None else predicted.at(kept)
-    branches = branches_of(rows, cohort, terms, quantile, fallback, kept)
-    warn(selection, branches, parity)
-    arrays = (matrix[kept], known) if sure is None else (matrix[kept], known, sure[kept])
-    found = Findings(
-        branches=branches,
-        primary="" if fallback is None else fallback.profile.digest,
-        benchmark=rate(wrong),
-        parity=parity,
-        rows_hash=rows_hash(*arrays),
-        truth_hash=rows_hash(known),
-        score=score,
-        ranking="probabilities" if sure is None else "confidence",
-    )
-    sizes = set_sizes(score, scored.shares, quantile, seed)
-    found = replace(
-        found,
-        inputs=seen,
-        curve=curve(rows.r, rows.wrong),
-        outputs=histogram("prediction", [labels[j] for j in scored.top.tolist()]),
-        sizes=histogram("labels in the set", sizes),
-    )
-    return profile_of("classifier", identity, terms, selection, found, classes=labels)
+    identity = Identity(name, model_version, owner, created, seed)
+    filtering = Filtering.of(inputs, contract, output, groups, seed)
+    given = Given(filtering, Asked(novelty, novelty_score, novelty_rows), answered, cohorts, primary)
+    said = _Said(probabilities, truth, labels_of(classes), confidence, _score(score))
+    profile, repeated = _calibrated(said, given, terms, identity)
+    warn(profile, repeated)
+    return profile
 
 
 _EVERY_LABEL = 2.0  # no score of a label exceeds 1, rounding aside
 
 
 def _score(score: object) -> Literal["lac", "aps"]:
-    if score in ("lac", "aps"):
-        return score
+    if isinstance(score, str) and score in {"lac", "aps"}:
+        return score  # type: ignore[return-value]  # it is one of the two
     raise ConfigurationError.of("score", score, 'must be "lac" or "aps"')
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Said:
+    """What the classifier said and what was true, as the caller gave them."""
+
+    probabilities: Any
+    truth: Any
+    labels: tuple[Label, ...]
+    confidence: Any
+    score: Literal["lac", "aps"]
+
+    def read(self, used: Bools) -> _Read:
+        """The rows as numbers, checked."""
+        sure = None if self.confidence is None else numbers_of("confidence", self.confidence, used)
+        matrix = matrix_of(self.probabilities, self.labels, used)
+        return _Read(matrix, positions_of(self.truth, self.labels, used), sure)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Read:
+    """Probabilities (n, K), the column of the true label (n,), and the user's own confidence (n,) or None."""
+
+    matrix: Floats
+    truth: Ints
+    sure: Floats | None
+
+    def at(self, rows: Ints) -> _Read:
+        return _Read(self.matrix[rows], self.truth[rows], None if self.sure is None else self.sure[rows])
+
+    def names(self, labels: tuple[Label, ...]) -> list[Label]:
+        """The predicted labels."""
+        return [labels[j] for j in rank(self.matrix).top.tolist()]
+
+    @property
+    def arrays(self) -> tuple[Any, ...]:
+        """All columns that say something."""
+        return (self.matrix, self.truth) if self.sure is None else (self.matrix, self.truth, self.sure)
+
+
+def _calibrated(said: _Said, given: Given, terms: Terms, identity: Identity) -> tuple[Profile, float]:
+    used = given.used(probabilities=said.probabilities, truth=said.truth, confidence=said.confidence)
+    everything = said.read(used)
+    labels = cohort_labels(given.cohorts, everything.names(said.labels), used)
+    kept = given.kept("classifier", said.probabilities, used, terms)
+    read = everything.at(kept.rows)
+    need_two(read.truth)
+    scored = rank(read.matrix)
+    scores, quantile, parity = set_scores(
+        said.score, scored.shares, read.truth, terms.coverage, identity.seed
+    )
+    rows = _rows(scored, read, scores)
+    found = Findings(
+        branches=kept.branches(rows, labels, terms, quantile),
+        primary=kept.primary,
+        benchmark=rate(scored.top != read.truth),
+        parity=parity,
+        rows_hash=rows_hash(*read.arrays),
+        truth_hash=rows_hash(read.truth),
+        score=said.score,
+        ranking="probabilities" if read.sure is None else "confidence",
+        inputs=kept.inputs,
+        curve=curve(rows.r, rows.wrong),
+        outputs=histogram("prediction", read.names(said.labels)),
+        sizes=histogram("labels in the set", set_sizes(said.score, scored.shares, quantile, identity.seed)),
+    )
+    profile = profile_of("classifier", identity, terms, kept.selection, found, classes=said.labels)
+    return profile, kept.selection.repeated
+
+
+def _rows(scored: Scored, read: _Read, scores: Floats) -> Rows:
+    return Rows(
+        r=scored.r if read.sure is None else -read.sure,
+        wrong=scored.top != read.truth,
+        scores=scores,
+        scale=PROBABILITIES if read.sure is None else CONFIDENCE,
+        every=_EVERY_LABEL,
+    )

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from guardrails._conformal import Bools, Ints
+from guardrails._contract import Contract, OutputCheck, contract_of, output_of
 from guardrails._errors import ConfigurationError
 from guardrails._profile import Filters, counted
 
@@ -62,17 +63,26 @@ class Filtering:
 
     Attributes:
         inputs: (n rows) the requests, or None: then the rows count as already filtered by the contract.
-        contract: what the guard is given as a contract.
-        output: what the guard is given as an output check.
+        contract: the guard's contract, or None.
+        output: the guard's output check, or None.
         groups: (n,) what dependent rows share, or None.
         seed: of the draw within groups.
     """
 
     inputs: Any
-    contract: Any
-    output: Any
+    contract: Contract | None
+    output: OutputCheck | None
     groups: Any
     seed: int
+
+    @classmethod
+    def of(cls, inputs: Any, contract: Any, output: Any, groups: Any, seed: int) -> Filtering:
+        """From what a guard is given; a contract is built once.
+
+        Raises:
+            ConfigurationError: no contract, or no output check.
+        """
+        return cls(inputs, contract_of(contract), output_of(output), groups, seed)
 
     def select(self, answers: Any, answered: Bools) -> Selection:
         """Filter the rows, then draw one row of each group.
@@ -103,9 +113,7 @@ class Filtering:
         )
 
     def _check_inputs(self, passed: Bools) -> str | None:
-        from guardrails._contract import contract_of
-
-        contract = contract_of(self.contract)
+        contract = self.contract
         if contract is None:
             return None
         if self.inputs is not None:
@@ -119,13 +127,10 @@ class Filtering:
         return contract.fingerprint
 
     def _check_answers(self, answers: Any, passed: Bools) -> str | None:
-        from guardrails._contract import output_of
-
-        check = output_of(self.output)
-        if check is None:
+        if self.output is None:
             return None
-        passed[list(check.check_table(answers, len(passed)))] = False
-        return check.fingerprint
+        passed[list(self.output.check_table(answers, len(passed)))] = False
+        return self.output.fingerprint
 
 
 def one_per_group(groups: list[Hashable], rows: Ints, seed: int) -> Ints:
@@ -137,6 +142,10 @@ def one_per_group(groups: list[Hashable], rows: Ints, seed: int) -> Ints:
     if absent := sum(is_missing(groups[i]) for i in rows):
         received = f"{counted(absent, 'row')} without a group"
         raise ConfigurationError.of("groups", received, "must name a group for each row")
+    if any(type(groups[i]).__hash__ is None for i in rows):
+        raise ConfigurationError.of(
+            "groups", "what cannot be hashed", "must name a group for each row: str, int, ..."
+        )
     drawn = {groups[i]: i for i in np.random.default_rng(seed).permutation(rows).tolist()}
     return np.sort(np.fromiter(drawn.values(), dtype=np.intp, count=len(drawn)))
 

@@ -11,11 +11,10 @@ import numpy as np
 from guardrails._conformal import Bools, Floats
 from guardrails._profile import Certificate, Leaf
 
+from ._answers import NONE_USABLE
 from ._certify import PROBABILITIES, Promise, Scale, Verdict, certify, certify_all
 from ._mapie import order_statistic
 from ._terms import Terms
-
-_NONE_USABLE = -1.0  # r is never negative where there is a width
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -150,7 +149,7 @@ def _narrowed(rows: Rows, leaf: Leaf, terms: Terms) -> Leaf:
     while True:
         leaf = _banded(rows, _up_to(rows, leaf, terms, second), terms)
         quantile = leaf.quantile if leaf.band_quantile is None else leaf.band_quantile
-        cap = _NONE_USABLE if leaf.band_open else rows.cap(quantile)
+        cap = NONE_USABLE if leaf.band_open else rows.cap(quantile)
         widest = _second(leaf)
         if widest <= max(cap, _first(leaf)):
             return replace(leaf, usable=None) if leaf.usable == math.inf else leaf
@@ -170,4 +169,4 @@ def _up_to(rows: Rows, leaf: Leaf, terms: Terms, most: float) -> Leaf:
         second = _weakened(leaf.works, terms)
     if second is not None:
         return replace(leaf, answered=second, usable=None)
-    return replace(leaf, answered=None, usable=_NONE_USABLE, answered_reason=verdict.reason)
+    return replace(leaf, answered=None, usable=NONE_USABLE, answered_reason=verdict.reason)

@@ -16,7 +16,7 @@ def look_of(rows: str, calibration: str) -> int:
 
     Args:
         rows: hash of the truth of the rows: another model's answers leave it as it is.
-        calibration: hash of the answers and of what was asked for.
+        calibration: the answers and what was asked for.
     """
     with _LOCK:
         seen = _SEEN.setdefault(rows, {})

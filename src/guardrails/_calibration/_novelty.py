@@ -6,6 +6,7 @@ import math
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from numbers import Real
 from typing import Any, Final
 
 import numpy as np
@@ -112,24 +113,35 @@ def surprise_of(bins: Bins, codes: Codes) -> Surprise:
     return Surprise(bins, single, tuple(pairs))
 
 
-def threshold_of(scores: Floats, bound: float) -> tuple[float, int]:
-    """The score above which the conformal p-value (1 + #{reference >= s}) / (n + 1) is at most the bound, and its rank."""
+def threshold_of(scores: Floats, bound: float) -> float:
+    """The score above which the conformal p-value (1 + #{reference >= s}) / (n + 1) is at most the bound."""
     k = math.floor(round(bound * (len(scores) + 1), 9))
-    return (float(np.sort(scores)[-k]), k) if k else (math.inf, 0)
+    return float(np.sort(scores)[-k]) if k else math.inf
+
+
+def realised(flagged: int, n: int, terms: int) -> tuple[float, float]:
+    """5 % and 95 % quantile of the share of false alarms that this reference realises.
+
+    The k-th largest of n scores without ties is exceeded by a Beta(k, n + 1 - k) share of new ones, where k - 1 of the n
+    exceed it. Tied scores exceed it less often than the bound allows; so k is counted and not taken from the bound.
+    """
+    low = float(beta.ppf(0.05, flagged, n + 1 - flagged)) if flagged else 0.0
+    k = flagged + terms
+    return low, float(beta.ppf(0.95, k, n + 1 - k)) if k <= n else 1.0
 
 
 def flagged(surprise: Surprise, reference: Codes, fitted: int, bound: float) -> Novelty:
     """The bins and pairs of bins whose p-value is at most the bound; each score has half of it (Bonferroni)."""
     rare, strongest = surprise.scores(reference)
-    (first, k), (second, _) = (threshold_of(scores, bound / _TERMS) for scores in (rare, strongest))
-    n = len(reference)
+    first, second = (threshold_of(scores, bound / _TERMS) for scores in (rare, strongest))
+    low, high = realised(int(((rare > first) | (strongest > second)).sum()), len(reference), _TERMS)
     return Novelty(
         bound=bound,
         terms=_TERMS,
         fitted=fitted,
-        reference=n,
-        low=float(beta.ppf(0.05, _TERMS * k, n + 1 - _TERMS * k)),
-        high=float(beta.ppf(0.95, _TERMS * k, n + 1 - _TERMS * k)),
+        reference=len(reference),
+        low=low,
+        high=high,
         single=tuple(_hex(table > first) for table in surprise.single),
         pairs=tuple(_hex(table > second) for table in surprise.pairs),
     )
@@ -142,9 +154,8 @@ def _hex(flags: Bools) -> str:
 
 def own_novelty(scores: Floats, bound: float) -> Novelty:
     """The threshold of a user's own score, from rows that it was not fitted on."""
-    threshold, k = threshold_of(scores, bound)
-    n = len(scores)
-    low, high = (float(beta.ppf(share, k, n + 1 - k)) for share in (0.05, 0.95))
+    threshold, n = threshold_of(scores, bound), len(scores)
+    low, high = realised(int((scores > threshold).sum()), n, 1)
     return Novelty(bound=bound, terms=1, fitted=0, reference=n, low=low, high=high, threshold=threshold)
 
 
@@ -154,9 +165,11 @@ def bound_of(novelty: Any) -> tuple[float | None, bool]:
     Raises:
         ConfigurationError: no share.
     """
-    if novelty is None or novelty == "auto":
-        return (None, False) if novelty is None else (BOUND, False)
-    if isinstance(novelty, bool) or not isinstance(novelty, int | float) or not 0 < novelty < 1:
+    if novelty is None:
+        return None, False
+    if isinstance(novelty, str) and novelty == "auto":
+        return BOUND, False
+    if isinstance(novelty, bool) or not isinstance(novelty, Real) or not 0 < float(novelty) < 1:
         raise ConfigurationError.of("novelty", novelty, "must lie between 0 and 1, or be None for off")
     return float(novelty), True
 
@@ -183,7 +196,11 @@ def own_scores(score: Callable[[Any], Any], records: list[Any]) -> Floats:
 
 
 def split(n: int, seed: int) -> tuple[Ints, Ints]:
-    """Positions that the scores are fitted on, and of the reference: two random halves, seeded."""
+    """Positions that the scores are fitted on, and of the reference: two random halves of the rows given, seeded.
+
+    Of the rows given and not of those that pass the filters, so that a fallback's calibration on the same rows finds the
+    half again that its primary was fitted on.
+    """
     order = np.random.default_rng([seed, 1]).permutation(n)
     half = min(n // 2, _MOST_FITTED)
     return np.sort(order[:half]), np.sort(order[half:])

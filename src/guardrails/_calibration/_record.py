@@ -5,8 +5,9 @@ from __future__ import annotations
 import hashlib
 import platform
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from importlib.metadata import PackageNotFoundError, version
+from numbers import Integral
 from typing import Any, Literal
 
 import numpy as np
@@ -23,7 +24,7 @@ from ._unlike import NOTHING, Fitted
 _LIBRARIES = ("inference-guardrails", "mapie", "numpy", "scikit-learn", "scipy")
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, slots=True)
 class Identity:
     """Which model a profile speaks of.
 
@@ -44,11 +45,22 @@ class Identity:
                 raise ConfigurationError.of(parameter, value, "must be a str")
         if not self.name.strip():
             raise ConfigurationError.of("name", self.name, "must name the model")
+        _day(self.created)
         _seed(self.seed)
 
 
+def _day(created: str | None) -> None:
+    if created is not None:
+        try:
+            date.fromisoformat(created)
+        except ValueError as error:
+            raise ConfigurationError.of(
+                "created", created, "must be a day as in ISO 8601, 2026-11-01"
+            ) from error
+
+
 def _seed(seed: object) -> None:
-    if isinstance(seed, bool) or not isinstance(seed, int) or seed < 0:
+    if isinstance(seed, bool) or not isinstance(seed, Integral) or int(seed) < 0:
         raise ConfigurationError.of("seed", seed, "must be an integer and not negative")
 
 
@@ -111,14 +123,14 @@ def profile_of(
         # a day and no finer, so that the same rows give the same file
         created=identity.created or datetime.now(UTC).date().isoformat(),
         libraries=_libraries(),
-        seed=identity.seed,
+        seed=int(identity.seed),
         classes=classes,
         score=found.score,
         ranking=found.ranking,
         coverage=float(terms.coverage),
         delta=float(terms.delta),
-        looks=terms.looks,
-        look=look_of(found.truth_hash, f"{found.rows_hash} {terms}"),
+        looks=int(terms.looks),
+        look=_look(found, terms),
         max_error=_float(terms.max_error),
         max_degraded_error=_float(terms.max_degraded_error),
         tolerance=tolerance,
@@ -139,6 +151,14 @@ def profile_of(
         filters=selection.filters,
         parity=found.parity,
     )
+
+
+def _look(found: Findings, terms: Terms) -> int:
+    """Which look at these rows this is; a fallback's are counted apart, and what promises nothing is none."""
+    if terms.works is None and terms.answered is None:
+        return 1
+    role = "behind" if found.primary else "first"
+    return look_of(f"{role} {found.truth_hash}", f"{found.rows_hash} {terms.asked}")
 
 
 def _float(number: float | None) -> float | None:

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import replace
+from dataclasses import dataclass
 from functools import partial
+from numbers import Real
 from typing import Any, Literal
 
 import numpy as np
@@ -13,17 +14,18 @@ from guardrails._conformal import Floats
 from guardrails._errors import ConfigurationError
 from guardrails._profile import Profile, counted
 
-from ._answers import answers_of
-from ._branches import behind, branches_of, cohort_labels, proof_rows
-from ._certify import difficulty_scale, rate
-from ._data import numbers_of, same_length
-from ._filters import Filtering, answered_rows
+from ._answers import Answers, answers_of
+from ._branches import cohort_labels
+from ._certify import CONFIDENCE, difficulty_scale, rate
+from ._data import numbers_of
+from ._filters import Filtering
+from ._given import Given
 from ._leaf import Rows
 from ._mapie import interval_scores
 from ._pictures import curve, histogram
 from ._record import Findings, Identity, profile_of, rows_hash
 from ._terms import Terms
-from ._unlike import Unlike
+from ._unlike import Asked
 from ._words import warn
 
 
@@ -45,6 +47,7 @@ def calibrate_regressor(
     groups: Any = None,
     looks: int = 1,
     difficulty: Any = None,
+    confidence: Any = None,
     max_width: float | None = None,
     primary: Any = None,
     novelty: float | Literal["auto"] | None = "auto",
@@ -81,6 +84,9 @@ def calibrate_regressor(
         looks: models or settings tried on these rows; divides delta.
         difficulty: (n,) positive; how far off each prediction is expected to be, from a model fitted on other rows or a
             field of the request. At serving time `gr.guard(difficulty=)` names it.
+        confidence: (n,) the model's own confidence that its answer is no error, larger is surer, fitted on other rows, such
+            as a model of P(|truth - prediction| <= tolerance); intervals keep a constant width. At serving time the
+            function, or `read=`, returns (prediction, confidence).
         max_width: widest interval that is of use as a partial answer, in the units of the prediction; a wider one is
             `unanswerable`.
         primary: for a fallback's profile: (the primary's profile, its answers on these rows), for a primary with a
@@ -106,60 +112,78 @@ def calibrate_regressor(
         CalibrationWarning: a certificate asked for cannot be given, or inputs repeat.
     """
     terms = Terms(coverage, max_error, max_degraded_error, delta, looks)
-    identity = Identity(name=name, model_version=model_version, owner=owner, created=created, seed=seed)
-    limit, widest = tolerance_of(tolerance, terms), width_of(max_width)
-    n = same_length(
-        predictions=predictions,
-        truth=truth,
-        inputs=inputs,
-        answered=answered,
-        groups=groups,
-        cohorts=None if isinstance(cohorts, str) else cohorts,
-        difficulty=difficulty,
+    identity = Identity(name, model_version, owner, created, seed)
+    filtering = Filtering.of(inputs, contract, output, groups, seed)
+    given = Given(filtering, Asked(novelty, novelty_score, novelty_rows), answered, cohorts, primary)
+    limits = _Limits(tolerance_of(tolerance, terms), width_of(max_width))
+    profile, repeated = _calibrated(
+        _Said(predictions, truth, difficulty, confidence), limits, given, terms, identity
     )
-    used = answered_rows(answered, n)
-    said = answers_of(predictions, difficulty, used)
-    known = numbers_of("truth", truth, used)
-    labels = cohort_labels(cohorts, None, used)
-    fallback = behind(primary, "regressor", cohorts, n)
-    selection = Filtering(inputs, contract, output, groups, seed).select(predictions, used)
-    unlike = Unlike(inputs, contract, novelty, novelty_score, novelty_rows, seed, proof_rows(terms))
-    selection, seen = unlike.apply(selection, None if fallback is None else fallback.profile)
-    kept = selection.rows
-    said, known = said.at(kept), known[kept]
-    distance = distance_of(said.point, known)
-    scores, quantile, parity = interval_scores(said, known, coverage)
-    wrong = None if limit is None else distance > limit
-    rows = Rows(
-        r=said.r,
-        wrong=wrong,
-        scores=scores,
-        scale=difficulty_scale(0.0 if limit is None else limit),
-        cap=None if widest is None else partial(said.widest, widest),
+    warn(profile, repeated)
+    return profile
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Said:
+    """What the regressor said and what was true, as the caller gave them."""
+
+    predictions: Any
+    truth: Any
+    difficulty: Any
+    confidence: Any
+
+
+@dataclass(frozen=True, slots=True)
+class _Limits:
+    """The largest distance that is no error, and the widest interval of use; None without."""
+
+    tolerance: float | None
+    width: float | None
+
+
+def _calibrated(
+    said: _Said, limits: _Limits, given: Given, terms: Terms, identity: Identity
+) -> tuple[Profile, float]:
+    used = given.used(
+        predictions=said.predictions, truth=said.truth, difficulty=said.difficulty, confidence=said.confidence
     )
-    cohort = None if labels is None else labels.at(kept)
-    branches = branches_of(rows, cohort, terms, quantile, fallback, kept)
-    warn(selection, branches, parity)
+    everything = answers_of(said.predictions, said.difficulty, said.confidence, used)
+    known = numbers_of("truth", said.truth, used)
+    labels = cohort_labels(given.cohorts, None, used)
+    kept = given.kept("regressor", said.predictions, used, terms)
+    answers, known = everything.at(kept.rows), known[kept.rows]
+    distance = distance_of(answers.point, known)
+    scores, quantile, parity = interval_scores(answers, known, terms.coverage)
+    rows = _rows(answers, distance, scores, limits)
+    bounds = answers.intervals(quantile)
     found = Findings(
-        branches=branches,
-        primary="" if fallback is None else fallback.profile.digest,
-        benchmark=None if wrong is None else rate(wrong),
+        branches=kept.branches(rows, labels, terms, quantile),
+        primary=kept.primary,
+        benchmark=None if rows.wrong is None else rate(rows.wrong),
         parity=parity,
-        rows_hash=rows_hash(*said.arrays, known),
+        rows_hash=rows_hash(*answers.arrays, known),
         truth_hash=rows_hash(known),
-        score=said.score,
-        ranking=said.ranking,
-        max_width=widest,
-    )
-    bounds = said.intervals(quantile)
-    found = replace(
-        found,
-        inputs=seen,
+        score=answers.score,
+        ranking=answers.ranking,
+        max_width=limits.width,
+        inputs=kept.inputs,
         curve=curve(rows.r, rows.wrong),
-        outputs=histogram("prediction", said.point),
+        outputs=histogram("prediction", answers.point),
         sizes=histogram("width of the interval", bounds[:, 1] - bounds[:, 0]),
     )
-    return profile_of("regressor", identity, terms, selection, found, tolerance=limit)
+    profile = profile_of("regressor", identity, terms, kept.selection, found, tolerance=limits.tolerance)
+    return profile, kept.selection.repeated
+
+
+def _rows(answers: Answers, distance: Floats, scores: Floats, limits: _Limits) -> Rows:
+    limit, widest = limits.tolerance, limits.width
+    return Rows(
+        r=answers.r,
+        wrong=None if limit is None else distance > limit,
+        scores=scores,
+        scale=CONFIDENCE if answers.sure is not None else difficulty_scale(0.0 if limit is None else limit),
+        cap=None if widest is None else partial(answers.widest, widest),
+    )
 
 
 def width_of(max_width: Any) -> float | None:
@@ -172,8 +196,8 @@ def width_of(max_width: Any) -> float | None:
         return None
     if (
         isinstance(max_width, bool)
-        or not isinstance(max_width, int | float)
-        or not 0 < max_width < float("inf")
+        or not isinstance(max_width, Real)
+        or not 0 < float(max_width) < float("inf")
     ):
         raise ConfigurationError.of("max_width", max_width, "must be positive and finite")
     return float(max_width)
@@ -192,8 +216,8 @@ def tolerance_of(tolerance: Any, terms: Terms) -> float | None:
         return None
     if (
         isinstance(tolerance, bool)
-        or not isinstance(tolerance, int | float)
-        or not 0 <= tolerance < float("inf")
+        or not isinstance(tolerance, Real)
+        or not 0 <= float(tolerance) < float("inf")
     ):
         raise ConfigurationError.of("tolerance", tolerance, "must be finite and not negative")
     return float(tolerance)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from numbers import Integral, Real
 
 from guardrails._errors import ConfigurationError
 
@@ -53,18 +54,23 @@ class Terms:
         return Promise("max_degraded_error", float(self.max_degraded_error), self._level)
 
     @property
+    def asked(self) -> str:
+        """What was to be promised: another one on the same rows is another look at them."""
+        return f"{self.max_error} {self.max_degraded_error} {self.delta}"
+
+    @property
     def _level(self) -> float:
         asked = (self.max_error is not None) + (self.max_degraded_error is not None)
-        return float(self.delta) / self.looks / max(asked, 1) / self.parts
+        return float(self.delta) / int(self.looks) / max(asked, 1) / self.parts
 
 
 def _share(name: str, value: object) -> None:
-    if isinstance(value, bool) or not isinstance(value, int | float) or not 0 < value < 1:
+    if isinstance(value, bool) or not isinstance(value, Real) or not 0 < float(value) < 1:
         raise ConfigurationError.of(name, value, "must lie between 0 and 1, both excluded")
 
 
 def _count(name: str, value: object) -> None:
-    if isinstance(value, bool) or not isinstance(value, int) or value < 1:
+    if isinstance(value, bool) or not isinstance(value, Integral) or int(value) < 1:
         raise ConfigurationError.of(name, value, "must be an integer of at least 1")
 
 

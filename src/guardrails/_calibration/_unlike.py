@@ -4,16 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from typing import Any
+from itertools import compress
+from typing import Any, NamedTuple
 
 import numpy as np
 
 from guardrails._conformal import Bins, Bools, Ints, Novel
-from guardrails._contract import columns_of, contract_of, is_table, record_at, record_of
+from guardrails._contract import columns_of, is_table, record_at, record_of
 from guardrails._errors import ConfigurationError
 from guardrails._profile import Field, Novelty, Profile, counted
 
-from ._filters import Selection
+from ._filters import Filtering, Selection
 from ._novelty import (
     bound_of,
     counted_fields,
@@ -45,26 +46,32 @@ class Fitted:
 NOTHING = Fitted()
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class Unlike:
-    """What the caller says of novelty.
+class Asked(NamedTuple):
+    """What the caller asks of novelty.
 
     Attributes:
-        inputs: the requests as a table, or None.
-        contract: the guard's contract, which names the fields of arrays.
-        novelty: the bound, "auto", or None.
+        bound: "auto", a share, or None.
         score: the user's own score, or None.
         rows: a table of other requests to fit the built-in scores on, or None for one half of the rows.
-        seed: of the halves.
+    """
+
+    bound: Any
+    score: Callable[[Any], Any] | None
+    rows: Any
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Unlike:
+    """The novelty of one calibration.
+
+    Attributes:
+        filtering: the requests, the contract that names the fields of arrays, and the seed of the halves.
+        asked: what the caller asks of it.
         proof: rows below which halving them would cost the certificates their power; "auto" then leaves novelty off.
     """
 
-    inputs: Any
-    contract: Any
-    novelty: Any
-    score: Callable[[Any], Any] | None
-    rows: Any
-    seed: int
+    filtering: Filtering
+    asked: Asked
     proof: int
 
     def apply(self, selection: Selection, primary: Profile | None) -> tuple[Selection, Fitted]:
@@ -73,34 +80,39 @@ class Unlike:
         Raises:
             ConfigurationError: a named bound without inputs, or on too few rows.
         """
-        bound, named = bound_of(self.novelty)
-        if self.inputs is None:
-            if named or self.score is not None:
+        bound, named = bound_of(self.asked.bound)
+        if self.filtering.inputs is None:
+            if named or self.asked.score is not None or self.asked.rows is not None:
                 mend = "must be given with novelty: it is learnt from the requests"
                 raise ConfigurationError.of("inputs", None, mend)
             return selection, NOTHING
-        if self.score is not None and not callable(self.score):
-            raise ConfigurationError.of("novelty_score", self.score, "must be a callable of the request")
+        if self.asked.score is not None and not callable(self.asked.score):
+            raise ConfigurationError.of(
+                "novelty_score", self.asked.score, "must be a callable of the request"
+            )
         if primary is not None:
             return self._behind(selection, primary)
-        if self.score is not None and bound is not None:
+        if self.asked.score is not None and bound is not None:
             return self._own(selection, bound)
         return self._built_in(selection, bound, named=named)
 
     @property
     def _order(self) -> tuple[Any, ...]:
-        contract = contract_of(self.contract)
+        contract = self.filtering.contract
         return () if contract is None else contract.order()
 
-    def _columns(self, table: Any, rows: Ints | None = None) -> tuple[dict[Any, list[Any]], int]:
+    def _columns(
+        self, table: Any, rows: Ints | None = None, parameter: str = "inputs"
+    ) -> tuple[dict[Any, list[Any]], int]:
         """Columns as plain values; an absent field is None."""
         if not is_table(table):
             mend = "must be a DataFrame, a 2-d array or a list of records"
-            raise ConfigurationError.of("inputs", type(table).__name__, mend)
+            raise ConfigurationError.of(parameter, type(table).__name__, mend)
         columns = columns_of(table, self._order)
         n = len(table)
         if columns is None:
-            records = [record_of(each, self._order) or {} for each in table]
+            order = self._order
+            records = [record_of(each, order) or {} for each in table]
             names = dict.fromkeys(name for record in records for name in record)
             columns = {name: [record.get(name) for record in records] for name in names}
         chosen = range(n) if rows is None else rows.tolist()
@@ -109,39 +121,49 @@ class Unlike:
     def _built_in(
         self, selection: Selection, bound: float | None, *, named: bool
     ) -> tuple[Selection, Fitted]:
-        kept = selection.rows
-        apart = self.rows is not None
-        fit, reference = (np.arange(0), np.arange(len(kept))) if apart else split(len(kept), self.seed)
-        columns, n = self._columns(self.inputs, kept)
-        least = 0 if bound is None else max(rows_needed(bound), 0 if named or apart else self.proof)
-        if bound is None or len(reference) < least:
-            reason = _reason(bound, least, apart=apart)
+        kept, apart = selection.rows, self.asked.rows is not None
+        fit = np.zeros(len(kept), dtype=bool) if apart else fitting(selection, self.filtering.seed)
+        columns, n = self._columns(self.filtering.inputs, kept)
+        why = self._why_not(bound, len(columns), int((~fit).sum()), named=named)
+        if bound is None or why:
             if named:
-                raise ConfigurationError.of("novelty", bound, reason)
+                raise ConfigurationError.of("novelty", bound, why)
             bins = Bins(fields_of(columns))
-            return selection, Fitted(counted_fields(bins, bins.columns(columns, n)), None, reason)
-        learnt, m = self._columns(self.rows) if apart else (_at(columns, fit), len(fit))
+            return selection, Fitted(counted_fields(bins, bins.columns(columns, n)), None, why)
+        learnt, m = self._others(tuple(columns)) if apart else (_at(columns, fit), int(fit.sum()))
         bins = Bins(fields_of(learnt))
         codes = bins.columns(columns, n)
-        if len(bins.fields) < _PAIR:
-            return selection, Fitted(
-                counted_fields(bins, codes), None, "the inputs have fewer than two fields"
-            )
-        surprise = surprise_of(bins, bins.columns(learnt, m))
-        novelty = flagged(surprise, codes[reference], m, bound)
+        novelty = flagged(surprise_of(bins, bins.columns(learnt, m)), codes[~fit], m, bound)
         fitted = Fitted(counted_fields(bins, codes), novelty)
-        novel = _novel(fitted, _at(columns, reference), len(reference))
-        rows = kept[reference]
-        return _left(selection, rows, novel, len(fit)), fitted
+        novel = _novel(fitted, _at(columns, ~fit), n - int(fit.sum()))
+        return _left(selection, kept[~fit], novel, int(fit.sum())), fitted
+
+    def _why_not(self, bound: float | None, fields: int, reference: int, *, named: bool) -> str:
+        """Why there is no novelty; "" where there can be one."""
+        apart = self.asked.rows is not None
+        least = 0 if bound is None else max(rows_needed(bound), 0 if named or apart else self.proof)
+        if bound is None or reference < least:
+            return _reason(bound, least, apart=apart)
+        return "the inputs have fewer than two fields" if fields < _PAIR else ""
+
+    def _others(self, names: tuple[str | int, ...]) -> tuple[dict[Any, list[Any]], int]:
+        """The fields of the inputs in the rows to fit on; what else these rows hold does not count."""
+        columns, n = self._columns(self.asked.rows, parameter="novelty_rows")
+        lacking = [name for name in names if name not in columns]
+        if lacking or not n:
+            received = f"{counted(n, 'row')}, without {counted(len(lacking), 'field')} of the inputs"
+            mend = "must be a table of requests with the fields of inputs, such as the training rows"
+            raise ConfigurationError(f"novelty_rows: {mend}; received {received}")
+        return {name: columns[name] for name in names}, n
 
     def _own(self, selection: Selection, bound: float) -> tuple[Selection, Fitted]:
-        assert self.score is not None  # noqa: S101 - the caller has seen it
+        assert self.asked.score is not None  # noqa: S101 - the caller has seen it
         kept = selection.rows
-        scores = own_scores(self.score, [record_at(self.inputs, i) for i in kept.tolist()])
+        scores = own_scores(self.asked.score, [record_at(self.filtering.inputs, i) for i in kept.tolist()])
         if len(kept) < rows_needed(bound, 1):
             mend = f"takes at least {counted(rows_needed(bound, 1), 'row')} that pass the filters"
             raise ConfigurationError.of("novelty", f"{bound} with {counted(len(kept), 'row')}", mend)
-        columns, n = self._columns(self.inputs, kept)
+        columns, n = self._columns(self.filtering.inputs, kept)
         bins = Bins(fields_of(columns))
         novelty = own_novelty(scores, bound)
         assert novelty.threshold is not None  # noqa: S101 - made with one
@@ -150,7 +172,13 @@ class Unlike:
 
     def _behind(self, selection: Selection, primary: Profile) -> tuple[Selection, Fitted]:
         """A fallback's rows are those that its primary's novelty lets pass; it has none of its own."""
-        columns, n = self._columns(self.inputs, selection.rows)
+        fit = np.zeros(len(selection.rows), dtype=bool)
+        if (
+            primary.fitted and primary.rows == selection.given
+        ):  # the rows that the primary's scores are fitted on
+            fit = fitting(selection, primary.seed)
+        selection = replace(selection, rows=selection.rows[~fit], fitted=int(fit.sum()))
+        columns, n = self._columns(self.filtering.inputs, selection.rows)
         bins = Bins(fields_of(columns))
         fitted = Fitted(counted_fields(bins, bins.columns(columns, n)), None, "the primary's is asked")
         if primary.novelty is None:
@@ -158,15 +186,22 @@ class Unlike:
         if primary.novelty.threshold is None:
             novel = _novel(Fitted(primary.inputs, primary.novelty), columns, n)
         else:
-            if self.score is None:
+            if self.asked.score is None:
                 mend = "must be the primary's own score, since its profile was calibrated with one"
                 raise ConfigurationError.of("novelty_score", None, mend)
-            records = [record_at(self.inputs, i) for i in selection.rows.tolist()]
-            novel = own_scores(self.score, records) > primary.novelty.threshold
-        return _left(selection, selection.rows, novel, 0), fitted
+            records = [record_at(self.filtering.inputs, i) for i in selection.rows.tolist()]
+            novel = own_scores(self.asked.score, records) > primary.novelty.threshold
+        return _left(selection, selection.rows, novel, selection.fitted), fitted
 
 
 _PAIR = 2
+
+
+def fitting(selection: Selection, seed: int) -> Bools:
+    """Which of the rows that pass the filters lie in the half that the scores are fitted on."""
+    inside = np.zeros(selection.given, dtype=bool)
+    inside[split(selection.given, seed)[0]] = True
+    return inside[selection.rows]
 
 
 def _novel(fitted: Fitted, columns: dict[Any, list[Any]], n: int) -> Bools:
@@ -192,8 +227,8 @@ def _reason(bound: float | None, least: int, *, apart: bool) -> str:
     return f"takes at least {needed} that pass the filters, or half as many with novelty_rows=, for a bound of {bound:g}"
 
 
-def _at(columns: dict[Any, list[Any]], rows: Ints) -> dict[Any, list[Any]]:
-    return {name: [column[i] for i in rows.tolist()] for name, column in columns.items()}
+def _at(columns: dict[Any, list[Any]], rows: Bools) -> dict[Any, list[Any]]:
+    return {name: list(compress(column, rows.tolist())) for name, column in columns.items()}
 
 
 def _plain(column: Any, rows: Any) -> list[Any]:

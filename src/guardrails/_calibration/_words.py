@@ -3,13 +3,8 @@
 from __future__ import annotations
 
 import warnings
-from typing import TYPE_CHECKING
 
-from guardrails._profile import Branch, Leaf, Parity
-
-if TYPE_CHECKING:
-    from ._branches import Branches
-    from ._filters import Selection
+from guardrails._profile import Branch, Leaf, Profile
 
 _FEW_REPEATS = 0.01  # rows of a few categories coincide by chance
 
@@ -18,26 +13,34 @@ class CalibrationWarning(UserWarning):
     """The profile was made, but promises less than was asked for, or its rows look dependent."""
 
 
-def warn(selection: Selection, branches: Branches, parity: Parity) -> None:
-    """Warn, at the line that called `calibrate_*`, of what the caller must know although there is a profile."""
-    for message in concerns(selection, branches, parity):
+def warn(profile: Profile, repeated: float) -> None:
+    """Warn, at the line that called `calibrate_*`, of what the caller must know although there is a profile.
+
+    Args:
+        profile: what was made.
+        repeated: share of the inputs that repeat another row.
+    """
+    for message in concerns(profile, repeated):
         warnings.warn(message, CalibrationWarning, stacklevel=3)
 
 
-def concerns(selection: Selection, branches: Branches, parity: Parity) -> list[str]:
+def concerns(profile: Profile, repeated: float) -> list[str]:
     """What the profile promises less than was asked for, in sentences."""
     found = []
-    if selection.repeated > _FEW_REPEATS:
+    if repeated > _FEW_REPEATS:
         found.append(
-            f"{selection.repeated:.0%} of the inputs repeat another row: rows that depend on each other certify more "
+            f"{repeated:.0%} of the inputs repeat another row: rows that depend on each other certify more "
             "than they know. Pass groups= with what they share (customer, session, duplicate key)."
         )
-    found += _missing(branches.all, "")
-    if branches.unanswerable is not None:
-        found += _missing(branches.unanswerable, "after `unanswerable`, ")
-    if branches.reason:
-        found.append(f"after `unanswerable`, nothing is certified: {branches.reason}.")
-    if parity.differing > parity.tolerance:
+    found += _missing(profile.branch, "")
+    if profile.unanswerable is not None:
+        found += _missing(profile.unanswerable, "after `unanswerable`, ")
+    if profile.unanswerable_reason:
+        found.append(f"after `unanswerable`, nothing is certified: {profile.unanswerable_reason}.")
+    if profile.exploratory:
+        found.append(f"the certificates are exploratory, and no answer becomes Works: {profile.exploratory}.")
+    parity = profile.parity
+    if parity is not None and parity.differing > parity.tolerance:
         found.append(f"the served form is not MAPIE's: {parity.words()}. Please report this.")
     return found
 

@@ -11,23 +11,25 @@ from guardrails._profile import Profile
 
 from ._aps import aps_members, aps_sets, key_of
 from ._plan import Plan, findings_of, quantiles, zone_of
-from ._read import Probabilities, UnreadableError, number
+from ._read import Probabilities, UnreadableError, with_confidence
 from ._result import Bools, Floats, Ints, Measured, TableMeasured
 from ._scores import TOLERANCE, Scored, lac_sets, score
 from ._zones import BAND, BELOW, WORKS, Zones
 
-_PAIR = 2
+_LEAST, _MOST = 1.0 - TOLERANCE, 1.0 + TOLERANCE
 _KNOWN = 4096  # bounds the memory of results kept: K labels have up to 2**K sets
 
 
 class Classifier:
     """The served form of a classifier's profile."""
 
-    __slots__ = ("_classes", "_confident", "_key", "_labels", "_read")
+    __slots__ = ("_classes", "_confident", "_k", "_key", "_labels", "_read", "_row")
 
     def __init__(self, profile: Profile) -> None:
         self._classes = profile.classes
         self._read = Probabilities(profile.classes)
+        self._row = self._read.row
+        self._k = len(profile.classes)
         self._labels = np.empty(len(profile.classes), dtype=object)
         self._labels[:] = profile.classes
         self._confident = profile.ranking == "confidence"
@@ -41,32 +43,31 @@ class Classifier:
         """
         confidence = None
         if self._confident:
-            value, confidence = _pair(value)
-        p = self._read.row(value)
-        total = 0.0
-        for x in p:
-            total += x
-        if not (abs(total - 1.0) <= TOLERANCE and min(p) >= 0.0):
-            raise UnreadableError(_fault(p, total))
+            value, confidence = with_confidence(value, "probabilities")
+        p = self._row(value)
         largest = max(p)
         top = p.index(largest)
-        p[top] = 0.0
-        rest = 0.0
+        p[top] = rest = 0.0
         for x in p:
             rest += x
-        p[top] = largest
+        total = rest + largest
+        if not (_LEAST <= total <= _MOST and min(p) >= 0.0):
+            p[top] = largest
+            raise UnreadableError(_fault(p, total))
         r = rest / total if confidence is None else -confidence
         zones = given[0] if len(given) == 1 else given[top]
         zone = WORKS if r <= zones.works else BAND if r <= zones.answered else BELOW
         quantile, floor = zones.band if zone else zones.whole
-        members = 0
-        if self._key is None:
-            for j, x in enumerate(p):
-                if x >= floor and 1.0 - x / total <= quantile:
-                    members |= 1 << j
-        else:
+        if self._key is not None:
+            p[top] = largest
             members = aps_members([x / total for x in p], quantile, self._key)
-        key = (members * len(p) + top) * 3 + zone
+        else:
+            members = 1 << top if 1.0 - largest / total <= quantile else 0
+            if rest >= floor:  # else no other label reaches it, since none exceeds their sum
+                for j, x in enumerate(p):
+                    if x >= floor and 1.0 - x / total <= quantile:
+                        members |= 1 << j
+        key = (members * self._k + top) * 3 + zone
         return zones.known.get(key) or self._result(key, zones)
 
     def _result(self, key: int, zones: Zones) -> Measured:
@@ -117,22 +118,6 @@ def _sets(scored: Scored, zone: Ints, quantile: Floats, key: bytes | None) -> Bo
     sets[partial, scored.top[partial]] = True
     sets[~scored.readable] = False
     return sets
-
-
-def _pair(value: Any) -> tuple[Any, float]:
-    """The probabilities and the confidence.
-
-    Raises:
-        UnreadableError: no pair, or a confidence that is no finite number.
-    """
-    if not isinstance(value, list | tuple) or len(value) != _PAIR:
-        raise UnreadableError(
-            "the profile was calibrated with confidence=: expected (probabilities, confidence)"
-        )
-    confidence = number(value[1])
-    if not math.isfinite(confidence):
-        raise UnreadableError("the confidence is not finite")
-    return value[0], confidence
 
 
 def _fault(p: list[float], total: float) -> str:

@@ -27,6 +27,7 @@ SELECTING = frozenset(
         CaveatCode.contract,
         CaveatCode.drifted_schema,
         CaveatCode.novel,
+        CaveatCode.output,
         CaveatCode.uncertain,
         CaveatCode.unanswerable,
         CaveatCode.cohort_uncertified,
@@ -71,7 +72,7 @@ class Measure:
         self._all = _all(profile, standing, filters_match=filters_match)
         self._unanswerable = self._selected = self._all
         self._usual = self._all.zones  # empty where requests name a cohort
-        if profile is not None and fallback is not None and filters_match:
+        if profile is not None and fallback is not None and filters_match and not profile.exploratory:
             self._selected = no_ways(profile, _NOT_FOR_THESE, standing)
             own = profile.unanswerable
             self._unanswerable = self._selected if own is None else ways(profile, own, standing)
@@ -178,6 +179,10 @@ def _served(profile: Profile | None, standing: Standing, *, reads: bool) -> _Ser
 def _all(profile: Profile | None, standing: Standing, *, filters_match: bool) -> Ways:
     if profile is None:
         return NO_WAYS
-    if filters_match:
-        return ways(profile, profile.branch, standing)
-    return no_ways(profile, "the guard's contract or output check is not the one in the profile", standing)
+    if not filters_match:
+        return no_ways(
+            profile, "the guard's contract or output check is not the one in the profile", standing
+        )
+    if profile.exploratory:
+        return no_ways(profile, f"exploratory: {profile.exploratory}", standing)
+    return ways(profile, profile.branch, standing)

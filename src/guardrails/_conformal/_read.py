@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from decimal import Decimal
 from itertools import chain
@@ -16,6 +17,7 @@ from ._result import Floats
 
 _NUMERIC = "fiub"
 _FLOAT64 = np.dtype(np.float64)
+_PAIR = 2
 _PLAIN = frozenset({float, int, bool})
 
 
@@ -65,6 +67,22 @@ def shape_of(value: Any) -> tuple[int, ...] | str:
     except ValueError:
         return "lists of unequal lengths"
     return shape
+
+
+def with_confidence(value: Any, what: str) -> tuple[Any, float]:
+    """An answer and the user's own confidence.
+
+    Raises:
+        UnreadableError: no pair, or a confidence that is no finite number.
+    """
+    if type(value) is np.ndarray and value.shape == (_PAIR,):
+        value = value.tolist()
+    if not isinstance(value, list | tuple) or len(value) != _PAIR:
+        raise UnreadableError(f"the profile was calibrated with confidence=: expected ({what}, confidence)")
+    confidence = number(value[1])
+    if not math.isfinite(confidence):
+        raise UnreadableError("the confidence is not finite")
+    return value[0], confidence
 
 
 def rows_of(values: Any, n: int) -> Any:

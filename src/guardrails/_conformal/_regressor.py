@@ -12,6 +12,7 @@ from guardrails._types import Finding, Interval
 
 from ._numbers import Predicted, difficulties_of, ends, number_column, one_number, quantile_columns, usable
 from ._plan import Plan, findings_of, quantiles, zone_of
+from ._read import with_confidence
 from ._result import Bools, Floats, Ints, Measured, TableMeasured
 from ._zones import BAND, BELOW, WORKS, Zones
 
@@ -21,22 +22,28 @@ _CONSTANT = 0.0  # intervals of constant width do not tell answers apart
 class Regressor:
     """The served form of a regressor's profile."""
 
-    __slots__ = ("_quantiles", "_ranking", "_score")
+    __slots__ = ("_confident", "_quantiles", "_ranking", "_score")
 
     def __init__(self, profile: Profile) -> None:
         self._score = profile.score
         self._ranking = profile.ranking
         self._quantiles = profile.score == "quantiles"
+        self._confident = profile.ranking == "confidence"
 
     def one(self, value: Any, given: tuple[Zones, ...], difficulty: Any = None) -> Measured:
         """One answer.
 
         Raises:
-            UnreadableError: not a finite number, or not two or three quantile predictions.
+            UnreadableError: not a finite number, or not two or three quantile predictions, or no confidence with it.
         """
         zones = given[0]
-        said = ends(value) if self._quantiles else one_number(value)
-        r = self._r(said, difficulty)
+        r: float | None
+        if self._confident:
+            value, confidence = with_confidence(value, "prediction")
+            said, r = one_number(value), -confidence
+        else:
+            said = ends(value) if self._quantiles else one_number(value)
+            r = self._r(said, difficulty)
         if r is None:
             return Measured(said.point, None, None, zones.unscored)
         zone = WORKS if r <= zones.works else BAND if r <= zones.answered else BELOW
@@ -57,7 +64,7 @@ class Regressor:
 
     def table(self, values: Any, n: int, plan: Plan) -> tuple[TableMeasured, list[int]] | None:
         """All rows at once, and the positions that cannot be read; None where they must be measured one by one."""
-        columns = quantile_columns(values, n) if self._quantiles else number_column(values, n)
+        columns = self._columns(values, n)
         if columns is None or plan.which is None:
             return None
         low, point, high = columns
@@ -72,6 +79,11 @@ class Regressor:
         bounds[~(readable & scored)] = np.nan
         table = TableMeasured(np.where(readable, point, np.nan), findings, bounds=bounds)
         return table, np.flatnonzero(~readable).tolist()
+
+    def _columns(self, values: Any, n: int) -> tuple[Floats, Floats, Floats] | None:
+        if self._confident:
+            return None
+        return quantile_columns(values, n) if self._quantiles else number_column(values, n)
 
     def _column(self, width: Floats, difficulties: Any, n: int) -> tuple[Floats, Bools]:
         if self._ranking == "difficulty":

@@ -45,13 +45,12 @@ def score(matrix: Floats) -> Scored:
     terms still rank the rows.
     """
     with np.errstate(all="ignore"):  # unreadable rows divide by zero, overflow or hold NaN
-        total = running_sum(matrix)
-        readable = (np.abs(total - 1.0) <= TOLERANCE) & (matrix.min(axis=1) >= 0.0)
-        top = matrix.argmax(axis=1)
-        others = matrix.copy()
-        others[np.arange(len(matrix)), top] = 0.0
-        r = running_sum(others) / total
-        return Scored(matrix / total[:, None], top, r, readable)
+        rows, top, others = np.arange(len(matrix)), matrix.argmax(axis=1), matrix.copy()
+        others[rows, top] = 0.0
+        rest = running_sum(others)
+        total = rest + matrix[rows, top]
+        readable = (total >= 1.0 - TOLERANCE) & (total <= 1.0 + TOLERANCE) & (matrix.min(axis=1) >= 0.0)
+        return Scored(matrix / total[:, None], top, rest / total, readable)
 
 
 def lac_sets(shares: Floats, quantile: float | Floats) -> Bools:

@@ -48,7 +48,7 @@ class Profile:
         delta: chance, over the draw of the calibration rows, that any certificate is wrong.
         looks: calibrations on these rows that were declared; delta was divided by it.
         look: which different calibration on the same rows this was in its process; above `looks`, the certificates are
-            exploratory.
+            `exploratory`, and nothing becomes `Works`.
         max_error: the promise asked for behind `Works`.
         max_degraded_error: the promise asked for behind all answers at or above the second threshold.
         tolerance: largest distance from the truth that is no error (regressor).
@@ -141,6 +141,11 @@ class Profile:
     def answered(self) -> Certificate | None:
         """The certificate of `max_degraded_error`, or None."""
         return self.leaf.answered
+
+    @property
+    def exploratory(self) -> str:
+        """Why the certificates are exploratory: more looks at the rows than delta was divided by; "" where they are not."""
+        return _words.exploratory(self) if self.look > self.looks else ""
 
     @property
     def branch(self) -> Branch:

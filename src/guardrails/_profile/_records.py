@@ -88,7 +88,7 @@ class Leaf:
         band_quantile: the quantile of the rows below the first threshold alone, 1.0 (every label) where they are too
             few; None where there is no band.
         band_open: whether the band had too few rows for a quantile: its answers have no interval (regressor).
-        usable: largest r of an answer whose interval is not wider than `max_width`, None without it; minus one where
+        usable: largest r of an answer whose interval is not wider than `max_width`, None without it; below every r where
             none is.
         works: the certificate of `max_error`, or None.
         answered: the certificate of `max_degraded_error`, or None.

@@ -94,26 +94,32 @@ def _promised(profile: Profile) -> list[tuple[str, str]]:
     rows = [("coverage", _coverage(profile))]
     if profile.ranking != "probabilities":
         rows.append(("score", _SCORES[profile.ranking]))
-    rows += _branch(profile.branch)
+    rows += _branch(profile.branch, profile)
     if profile.primary:
         rows.append(
             ("after", "the primary's `unanswerable`, " + (profile.unanswerable_reason or "certified apart:"))
         )
     if profile.unanswerable is not None:
-        rows += _branch(profile.unanswerable)
+        rows += _branch(profile.unanswerable, profile)
     branches = [profile.branch] + ([] if profile.unanswerable is None else [profile.unanswerable])
     if any(leaf.works or leaf.answered for branch in branches for _, leaf in branch.leaves()):
         looks = f" (delta was divided by looks={profile.looks})" if profile.looks > 1 else ""
-        if profile.look > profile.looks:
-            rows.append(("exploratory", _EXPLORATORY.format(look=profile.look, looks=profile.looks)))
-        rows.append(("together", f"all hold at once with probability {percent(1 - profile.delta)}{looks}"))
+        if profile.exploratory:
+            rows.append(("exploratory", f"no answer becomes Works: {profile.exploratory}"))
+        else:
+            rows.append(
+                ("together", f"all hold at once with probability {percent(1 - profile.delta)}{looks}")
+            )
     return rows
 
 
-_EXPLORATORY = (
-    "this was calibration {look} on the same rows, and looks={looks} was declared: what is picked from several looks "
-    "better than it is. Calibrate with looks= as many as were tried, or on other rows"
-)
+def exploratory(profile: Profile) -> str:
+    """Why certificates from so many looks are none."""
+    return (
+        f"this was calibration {profile.look} on the same rows, and looks={profile.looks} was declared; what is picked "
+        f"from several looks better than it is. Calibrate with looks={profile.look}, or on other rows"
+    )
+
 
 _SCORES = {
     "confidence": "s = the confidence that comes with the answer",
@@ -123,12 +129,12 @@ _SCORES = {
 }
 
 
-def _branch(branch: Branch) -> list[tuple[str, str]]:
+def _branch(branch: Branch, profile: Profile) -> list[tuple[str, str]]:
     rows = []
     for cohort, leaf in branch.leaves():
         if cohort:
             rows.append(("cohort", f"{cohort}: {counted(leaf.n, 'row')}, quantile {leaf.quantile:.6g}"))
-        rows += _leaf(leaf)
+        rows += _leaf(leaf, profile)
     if branch.cohorts is not None and branch.cohorts.small:
         small = ", ".join(str(label) for label in branch.cohorts.small)
         rest = (
@@ -142,10 +148,11 @@ def _branch(branch: Branch) -> list[tuple[str, str]]:
     return rows
 
 
-def _leaf(leaf: Leaf) -> list[tuple[str, str]]:
-    rows = [("works", _certificate(leaf.works, leaf.works_reason))]
+def _leaf(leaf: Leaf, profile: Profile) -> list[tuple[str, str]]:
+    seen = "exploratory, not certified: " if profile.exploratory else ""
+    rows = [("works", _certificate(leaf.works, leaf.works_reason, seen))]
     if leaf.degraded_asked or leaf.answered:
-        rows.append(("degraded", _certificate(leaf.answered, leaf.answered_reason)))
+        rows.append(("degraded", _certificate(leaf.answered, leaf.answered_reason, seen)))
     if leaf.band_n:
         rows.append(("band", f"below the first threshold: {band(leaf)}"))
     return rows
@@ -164,5 +171,5 @@ def band(leaf: Leaf) -> str:
     return f"{counted(leaf.band_k, 'error')} in {counted(leaf.band_n, 'calibration row')}, observed, not certified"
 
 
-def _certificate(certificate: Certificate | None, reason: str) -> str:
-    return f"not certified: {reason}" if certificate is None else certificate.words()
+def _certificate(certificate: Certificate | None, reason: str, seen: str) -> str:
+    return f"not certified: {reason}" if certificate is None else seen + certificate.words()
