@@ -313,3 +313,15 @@ def test_after_the_primarys_answer_broke_the_output_check_no_certificate_holds(d
     }
     assert codes[CaveatCode.output] is CaveatCode.uncertified
     assert {codes[code] for code in codes if code is not CaveatCode.output} == {CaveatCode.fallback}
+
+
+def test_explain_says_what_late_answers_may_cost(draw):
+    """Rule: max_error if lateness has nothing to do with being right, max_error / (1 - q) if it has; where there is a
+    certificate and a budget that can run out."""
+    p, truth = draw(2000)
+    profile = calibrate_classifier(p, truth, classes=range(3), max_error=0.05, **FIXED)
+    told = gr.guard(budget=0.1, profile=profile)(lambda row: row).explain()
+    assert "without that it is max_error / (1 - q)" in told
+    assert "5.05 % at q = 1 %, 5.26 % at q = 5 %, 6.25 % at q = 20 %" in told
+    for guard in (gr.guard(budget=None, profile=profile), gr.guard(budget=0.1)):
+        assert "max_error / (1 - q)" not in guard(lambda row: row).explain()

@@ -67,7 +67,7 @@ def test_the_picture(profile, draw, draw_numbers):
     figure = profile.plot()
     names = [text.get_text() for text in figure.axes[0].get_legend().get_texts()]
     assert names == [
-        "observed on the calibration rows",
+        "observed, all rows",
         "certified: max_error",
         "certified: max_degraded_error",
     ]
@@ -76,7 +76,34 @@ def test_the_picture(profile, draw, draw_numbers):
     cohorts = np.repeat(["a", "b"], 2000)
     by_cohort = calibrate_classifier(p, truth, classes=range(3), max_error=0.1, cohorts=cohorts, name="m")
     assert len(by_cohort.plot().axes[1].patches) == 3
-    calibrate_regressor(*draw_numbers(500), max_error=None, name="m").plot()
+    assert {text.get_text() for text in by_cohort.plot().axes[0].texts} == {"a", "b"}
+
+
+def test_the_picture_of_a_regressor(draw_numbers):
+    """Widths that differ are a density, on a logarithmic scale where they are far apart; a constant one is one bar."""
+    pytest.importorskip("matplotlib")
+    said, truth = draw_numbers(500)
+    constant = calibrate_regressor(said, truth, max_error=None, name="m").plot()
+    assert [text.get_text() for text in constant.axes[0].texts] == ["no error was measured"]
+    assert len(constant.axes[2].patches) == 1
+    for spread, scale in ((1.0, "linear"), (9.0, "log")):
+        hard = np.exp(spread * np.random.default_rng(0).random(500))
+        drawn = calibrate_regressor(said, truth, max_error=None, difficulty=hard, name="m").plot()
+        assert drawn.axes[2].get_xscale() == scale
+        drawn.canvas.draw()
+
+
+def test_what_is_exploratory_is_drawn_as_such(draw):
+    """Its points are no certified ones."""
+    from dataclasses import replace
+
+    pytest.importorskip("matplotlib")
+    p, truth = draw(2000)
+    profile = calibrate_classifier(p, truth, classes=range(3), max_error=0.1, name="m")
+    figure = replace(profile, look=2).plot()
+    assert [text.get_text() for text in figure.axes[0].get_legend().get_texts()][1:] == [
+        "exploratory: max_error"
+    ]
 
 
 def test_without_matplotlib_the_mend_is_told(profile, monkeypatch):

@@ -75,6 +75,14 @@ class Answers:
         found[inverted] = self.point[inverted, None]
         return found
 
+    def widths(self, quantile: float) -> Floats:
+        """(n,) of the intervals; a constant one is told without the rounding of its two ends."""
+        if self.score == "absolute":
+            return np.full(len(self.point), 2 * quantile)
+        bounds = self.intervals(quantile)
+        widths: Floats = bounds[:, 1] - bounds[:, 0]
+        return widths
+
     def widest(self, width: float, quantile: float) -> float:
         """The largest r whose interval is not wider than `width`; below all of them where none is."""
         if self.score == "quantiles":

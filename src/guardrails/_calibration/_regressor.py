@@ -155,7 +155,6 @@ def _calibrated(
     distance = distance_of(answers.point, known)
     scores, quantile, parity = interval_scores(answers, known, terms.coverage)
     rows = _rows(answers, distance, scores, limits)
-    bounds = answers.intervals(quantile)
     found = Findings(
         branches=kept.branches(rows, labels, terms, quantile),
         primary=kept.primary,
@@ -169,7 +168,7 @@ def _calibrated(
         inputs=kept.inputs,
         curve=curve(rows.r, rows.wrong),
         outputs=histogram("prediction", answers.point),
-        sizes=histogram("width of the interval", bounds[:, 1] - bounds[:, 0]),
+        sizes=histogram("width of the interval", answers.widths(quantile)),
     )
     profile = profile_of("regressor", identity, terms, kept.selection, found, tolerance=limits.tolerance)
     return profile, kept.selection.repeated

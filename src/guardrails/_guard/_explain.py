@@ -19,6 +19,9 @@ _CANNOT_STOP = {
 }
 
 
+_SHARES_LOST = (0.01, 0.05, 0.2)
+
+
 def explain(engine: Engine) -> str:
     """The guard in sentences, one per line."""
     return "\n".join(_lines(engine))
@@ -32,6 +35,7 @@ def _lines(engine: Engine) -> Iterator[str]:
     yield from _time(engine)
     yield from _contract("contract", config.contract)
     yield from _profile("primary", config.profile, engine.mismatch)
+    yield from _late(engine)
     for candidate in engine.candidates[1:]:
         yield from _fallback(engine, candidate)
     yield _review(engine)
@@ -66,6 +70,20 @@ def _profile(who: str, profile: Profile | None, mismatch: str) -> Iterator[str]:
     yield from (f"  {line}" for line in profile.summary().splitlines())
     if mismatch:
         yield f"  its certificate does not hold for this guard: {mismatch}; its answers are `uncertified`"
+
+
+def _late(engine: Engine) -> Iterator[str]:
+    """What the promise is worth if answers that come late are not like the others."""
+    profile = engine.config.profile
+    if profile is None or engine.config.budget is None or engine.mismatch or profile.exploratory:
+        return
+    if profile.max_error is not None and any(leaf.works for _, leaf in profile.branch.leaves()):
+        bounds = ", ".join(f"{100 * profile.max_error / (1 - q):.3g} % at q = {100 * q:g} %" for q in _SHARES_LOST)
+        yield (
+            "  answers lost to lateness, saturation or an open circuit: max_error holds if, given the score, being in time "
+            "says nothing about being right; without that it is max_error / (1 - q), q = share lost of the requests at or "
+            f"above the threshold: {bounds}"
+        )
 
 
 def _fallback(engine: Engine, candidate: Candidate) -> Iterator[str]:

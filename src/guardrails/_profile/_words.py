@@ -17,10 +17,13 @@ def summary(profile: Profile) -> str:
     """What was learnt and what is promised, one fact a line."""
     rows = [*_identity(profile), *_measured(profile), *_promised(profile)]
     width = max(len(name) for name, _ in rows) + 2
-    return "\n".join(
-        textwrap.fill(text, 110, initial_indent=f"{name:<{width}}", subsequent_indent=" " * width)
-        for name, text in rows
-    )
+    return "\n".join(_filled(text, f"{name:<{width}}", " " * width) for name, text in rows)
+
+
+def _filled(text: str, name: str, indent: str) -> str:
+    """A paragraph that leaves no percent sign alone at the begin of a line."""
+    kept = text.replace(" %", "\u00a0%")
+    return textwrap.fill(kept, 110, initial_indent=name, subsequent_indent=indent).replace("\u00a0%", " %")
 
 
 def html(profile: Profile) -> str:
