@@ -1,29 +1,27 @@
-"""Fitting novelty: the rarest field and the strongest contradiction of two fields, made conformal p-values on other rows."""
+"""Novelty's bins and thresholds: surprises made conformal p-values on rows that they were not fitted on."""
 
 from __future__ import annotations
 
 import math
 from collections import Counter
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from numbers import Real
 from typing import Any, Final
 
 import numpy as np
-import numpy.typing as npt
 from scipy.stats import beta
 
 from guardrails._conformal import Bins, Bools, Floats, Ints, is_missing
 from guardrails._errors import ConfigurationError
 from guardrails._profile import Field, Label, Novelty
 
+from ._surprise import Codes, Surprise
+
 BOUND: Final = 0.01
 _TERMS = 2
 _BINS, _FREQUENT, _MOST_LABELS = 12, 15, 256
-_SMOOTH = 2.0  # keeps pairs that are expected hardly ever from contradicting: without it a recode of one category escapes
 _MOST_FITTED = 20_000
-
-Codes = npt.NDArray[np.int64]
 
 
 def rows_needed(bound: float, terms: int = _TERMS) -> int:
@@ -34,6 +32,22 @@ def rows_needed(bound: float, terms: int = _TERMS) -> int:
 def fields_of(columns: dict[Any, list[Any]]) -> tuple[Field, ...]:
     """Bins for each column, from its values."""
     return tuple(_field(name, values) for name, values in columns.items())
+
+
+def widened(fields: tuple[Field, ...]) -> tuple[Field, ...]:
+    """The fields with two more bins of numbers: further from the range than it is wide, on either side.
+
+    Among as many new rows again, about one lies outside the range of each field. Without a bin that tells far from near,
+    the many fields of a small reference tie there, and nothing outside is ever rare enough.
+    """
+    return tuple(replace(field, cuts=_with_far(field.cuts)) for field in fields)
+
+
+def _with_far(cuts: tuple[float, ...]) -> tuple[float, ...]:
+    if not cuts:
+        return cuts
+    low, high = cuts[0] - (cuts[-1] - cuts[0]), cuts[-1] + (cuts[-1] - cuts[0])
+    return (low, *cuts, high) if math.isfinite(low) and math.isfinite(high) else cuts
 
 
 def _field(name: str | int, values: list[Any]) -> Field:
@@ -67,50 +81,6 @@ def counted_fields(bins: Bins, codes: Codes) -> tuple[Field, ...]:
         else replace(field, counts=tuple(np.bincount(column, minlength=field.size).tolist()))
         for field, column in columns
     )
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class Surprise:
-    """The two scores, as tables.
-
-    Attributes:
-        bins: of the fields.
-        single: per field, -log P(bin).
-        pairs: per pair of fields i < j, (size_i, size_j): log((E + a) / (N + a)), N the rows seen with both bins and E
-            the rows that independence expects: minus the pointwise mutual information, shrunk where E is small.
-    """
-
-    bins: Bins
-    single: tuple[Floats, ...]
-    pairs: tuple[Floats, ...]
-
-    def scores(self, codes: Codes) -> tuple[Floats, Floats]:
-        """(n,) the rarest field, and the strongest contradiction."""
-        rare = np.max([table[codes[:, i]] for i, table in enumerate(self.single)], axis=0)
-        strongest = np.full(len(codes), -np.inf)
-        for (i, j), table in zip(_couples(len(self.single)), self.pairs, strict=True):
-            np.maximum(strongest, table[codes[:, i], codes[:, j]], out=strongest)
-        return rare, strongest
-
-
-def _couples(d: int) -> list[tuple[int, int]]:
-    return [(i, j) for i in range(d) for j in range(i + 1, d)]
-
-
-def surprise_of(bins: Bins, codes: Codes) -> Surprise:
-    """Fit both tables on rows of bins, (n, fields)."""
-    n, sizes = len(codes), bins.sizes
-    single = tuple(
-        -np.log((np.bincount(codes[:, i], minlength=size) + 0.5) / (n + 0.5 * size))
-        for i, size in enumerate(sizes)
-    )
-    pairs = []
-    for i, j in _couples(len(sizes)):
-        together = codes[:, i] * sizes[j] + codes[:, j]
-        seen = np.bincount(together, minlength=sizes[i] * sizes[j]).reshape(sizes[i], sizes[j])
-        expected = n * np.exp(-single[i][:, None] - single[j][None, :])
-        pairs.append(np.log((expected + _SMOOTH) / (seen + _SMOOTH)))
-    return Surprise(bins, single, tuple(pairs))
 
 
 def threshold_of(scores: Floats, bound: float) -> float:

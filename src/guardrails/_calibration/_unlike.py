@@ -24,8 +24,9 @@ from ._novelty import (
     own_scores,
     rows_needed,
     split,
-    surprise_of,
+    widened,
 )
+from ._surprise import surprise_of
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -131,9 +132,9 @@ class Unlike:
             bins = Bins(fields_of(columns))
             return selection, Fitted(counted_fields(bins, bins.columns(columns, n)), None, why)
         learnt, m = self._others(tuple(columns)) if apart else (_at(columns, fit), int(fit.sum()))
-        bins = Bins(fields_of(learnt))
+        bins = Bins(widened(fields_of(learnt)))
         codes = bins.columns(columns, n)
-        novelty = flagged(surprise_of(bins, bins.columns(learnt, m)), codes[~fit], m, bound)
+        novelty = flagged(surprise_of(bins, learnt, m), codes[~fit], m, bound)
         fitted = Fitted(counted_fields(bins, codes), novelty)
         novel = _novel(fitted, _at(columns, ~fit), n - int(fit.sum()))
         return _left(selection, kept[~fit], novel, int(fit.sum())), fitted

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from ._aps import aps_scores, aps_sets, key_of, uniforms
-from ._bins import Bins, code_of, is_missing
+from ._bins import FIRST, MISSING, ODD, Bins, code_of, is_missing
 from ._measure import Measure
 from ._novelty import UNLIKE, Novel
 from ._numbers import quantile_columns
@@ -12,6 +12,9 @@ from ._result import Bools, Floats, Ints, Measured, TableMeasured
 from ._scores import TOLERANCE, Scored, bounds, lac_sets, score
 
 __all__ = [
+    "FIRST",
+    "MISSING",
+    "ODD",
     "TOLERANCE",
     "UNLIKE",
     "Bins",

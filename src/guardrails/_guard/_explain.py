@@ -78,7 +78,9 @@ def _late(engine: Engine) -> Iterator[str]:
     if profile is None or engine.config.budget is None or engine.mismatch or profile.exploratory:
         return
     if profile.max_error is not None and any(leaf.works for _, leaf in profile.branch.leaves()):
-        bounds = ", ".join(f"{100 * profile.max_error / (1 - q):.3g} % at q = {100 * q:g} %" for q in _SHARES_LOST)
+        bounds = ", ".join(
+            f"{100 * profile.max_error / (1 - q):.3g} % at q = {100 * q:g} %" for q in _SHARES_LOST
+        )
         yield (
             "  answers lost to lateness, saturation or an open circuit: max_error holds if, given the score, being in time "
             "says nothing about being right; without that it is max_error / (1 - q), q = share lost of the requests at or "

@@ -13,7 +13,8 @@ class Field:
     """One field of the requests, cut into bins.
 
     The first two bins are values of another kind (or a category never seen) and missing ones. Numbers follow with below
-    the smallest, between the cuts, above the largest; categories with the rare ones together, then each frequent one.
+    the first cut, between the cuts, above the last; where novelty was fitted, the outermost cuts lie as far from the
+    range that was seen as it is wide. Categories follow with the rare ones together, then each frequent one.
 
     Attributes:
         name: the field's name, or its position in an array.
