@@ -95,7 +95,9 @@ def shares(draw, k=3):
 def test_a_quantile_on_a_label_itself_agrees(row, scale, j, side):
     """Each label's own score as the quantile, or the float beside it, at every sum that counts as one."""
     scaled = [x * scale for x in row]
-    own = 1.0 - scaled[j] / (scaled[0] + scaled[1] + scaled[2])
+    top = scaled.index(max(scaled))
+    first, second = (x for i, x in enumerate(scaled) if i != top)
+    own = 1.0 - scaled[j] / (first + second + scaled[top])
     quantile = own if side == 0 else max(math.nextafter(own, side * math.inf), 0.0)
     measure = Measure(classifier(works=1.0, quantile=quantile))
     agree(measure, np.array([scaled]), 1)
