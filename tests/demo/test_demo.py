@@ -5,11 +5,12 @@ from __future__ import annotations
 import json
 
 import numpy as np
+import pandas as pd
 import pytest
 
 import guardrails as gr
 from guardrails._demo import run, terminal
-from guardrails._demo.acts import ACTS, DEPOSIT, DOWN, HANGS, RENAMED, Service
+from guardrails._demo.acts import ACTS, DEPOSIT, DOWN, HANGS, RENAMED, Service, deposit_shifted
 from guardrails._demo.bookings import requests
 from guardrails._demo.contract import BookingContract
 from guardrails._demo.figures import catches
@@ -55,15 +56,24 @@ def test_the_model_answers_again_after_an_outage(played):
         assert gr.Route.works in {one.route for one in result.guarded if not one.request.outage}
 
 
-def test_a_shifted_deposit_type_breaks_no_clause(played):
-    """The contract cannot see it, and the page says so."""
+def test_a_shifted_deposit_type_breaks_no_clause_and_novelty_sees_some_of_it(played):
+    """The contract cannot see it, and the page says so; of all the healthy bookings so changed, a good part is novel."""
     assert "contract" not in {catch.step for catch in catches(played.result(DEPOSIT))}
+    decide = gr.guard("booking", contract=BookingContract, profile=played.stage.profile, budget=None)
+    bookings = requests(played.stage.split.healthy.head(1000))
+
+    def novel(table):
+        decisions = decide.batch(lambda rows: played.stage.model.predict_table(pd.DataFrame(rows)))(table)
+        return sum(gr.CaveatCode.novel in {caveat.code for caveat in one.caveats} for one in decisions)
+
+    assert novel(bookings) < 30
+    assert novel([deposit_shifted(booking) for booking in bookings]) > 100
 
 
 def test_the_renamed_field_never_reaches_the_model(parts, model):
     """The contract stops it before the call; without its lead time the scorecard has no answer either."""
     asked = []
-    profile = calibrate(model, parts.calibration, 3)
+    profile = calibrate(model, parts.train, parts.calibration, 3)
     decide = guard(profile, fit_scorecard(parts.train), 0.2, None)(
         lambda booking: asked.append(booking) or model.predict(booking)
     )
@@ -85,6 +95,7 @@ def test_the_guard_promises_what_the_report_says(played):
     assert profile.leaf.answered.target == MAX_DEGRADED_ERROR
     assert (profile.coverage, profile.delta) == (COVERAGE, DELTA)
     assert profile.matches_filters(gr.Contract(BookingContract).fingerprint, None) == ""
+    assert (profile.novelty.bound, profile.fitted) == (0.01, 0)
 
 
 def test_the_months_cover_every_later_booking(played):

@@ -63,7 +63,7 @@ def build(seed: int, reviews: Path, say: Callable[[str], object]) -> Stage:
     say(f"training on {len(parts.train):,} bookings")
     model, scorecard = fit(parts.train, seed), fit_scorecard(parts.train)
     say(f"calibrating on {parts.calibration['group'].nunique():,} distinct bookings")
-    profile = calibrate(model, parts.calibration, seed)
+    profile = calibrate(model, parts.train, parts.calibration, seed)
     error = _error(scorecard, parts.calibration)
     service, queue = Service(model.predict), gr.ReviewQueue(reviews)
     return Stage(
@@ -71,8 +71,11 @@ def build(seed: int, reviews: Path, say: Callable[[str], object]) -> Stage:
     )
 
 
-def calibrate(model: Model, held_out: pd.DataFrame, seed: int) -> gr.Profile:
-    """Learn the profile from what the model says of held-out bookings, one row for each group of identical ones."""
+def calibrate(model: Model, train: pd.DataFrame, held_out: pd.DataFrame, seed: int) -> gr.Profile:
+    """Learn the profile from what the model says of held-out bookings, one row for each group of identical ones.
+
+    Novelty is fitted on the training bookings, so that all held-out ones certify.
+    """
     return gr.calibrate_classifier(
         model.predict_table(held_out),
         truth(held_out),
@@ -84,7 +87,7 @@ def calibrate(model: Model, held_out: pd.DataFrame, seed: int) -> gr.Profile:
         inputs=held_out[list(INPUTS)],
         contract=BookingContract,
         groups=held_out["group"].to_numpy(),
-        novelty=None,  # the acts show what contract and certificate catch by themselves
+        novelty_rows=train.drop_duplicates("group")[list(INPUTS)],
         seed=seed,
         name="booking",
         model_version="2016-01-01",

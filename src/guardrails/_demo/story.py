@@ -110,14 +110,15 @@ def changed(play: Play) -> Iterator[Markup]:
     yield tag(
         "p",
         "Only the requests that were changed. When a clause is broken nobody knows whether the answer would have been wrong; the "
-        "second column tells it in hindsight. A broken contract means that the model is not asked: the scorecard answers if "
-        "its own two fields are in order, else a person must.",
+        "second column tells it in hindsight. A broken contract and a novel booking mean that the model is not asked: the "
+        "scorecard answers if its own two fields are in order, else a person must.",
     )  # fmt: skip
     head = [
         "act",
         "changed",
         "bare: wrong",
         "stopped by the contract",
+        "stopped by novelty",
         "caveat from the certificate",
         "works",
         "wrong among works",
@@ -134,8 +135,8 @@ def _changed_row(result: Result) -> list[object]:
     total, wrong = sum(c.requests for c in found), sum(c.model_wrong for c in found)
     passed = _step(found, Route.works.value)
     held = sum(_step(found, code).requests for code in _CERTIFICATE)
-    stopped = _step(found, CaveatCode.contract.value).requests
-    shares = (percent(ratio(part, total)) for part in (wrong, stopped, held, passed.requests))
+    stopped, novel = (_step(found, code.value).requests for code in (CaveatCode.contract, CaveatCode.novel))
+    shares = (percent(ratio(part, total)) for part in (wrong, stopped, novel, held, passed.requests))
     return [result.act.name, total, *shares, percent(ratio(passed.model_wrong, passed.requests))]
 
 
@@ -144,12 +145,15 @@ def deposit(result: Result) -> Iterator[Markup]:
     found = catches(result)
     total, wrong = sum(c.requests for c in found), sum(c.model_wrong for c in found)
     passed, stopped = _step(found, Route.works.value), _step(found, CaveatCode.contract.value)
+    novel = _step(found, CaveatCode.novel.value)
     held = sum(_step(found, code).requests for code in _CERTIFICATE)
     yield tag(
         "p",
         f"On the {total} changed requests the bare model is wrong in {percent(ratio(wrong, total))}. The contract stops {stopped.requests} "
-        f"of them: it allows every value that the shift produces. The certificate holds back {held}: it asks whether the model is "
-        f"certain, and of most of these it is. {passed.requests} pass as Works, and {passed.model_wrong} of those are wrong.",
+        f"of them: it allows every value that the shift produces. Novelty stops {novel.requests}, on {novel.model_wrong} of which the "
+        f"model is wrong: their deposit type contradicts another field. The certificate holds back {held}: it asks whether the "
+        f"model is certain, and of many of these it is. {passed.requests} pass as Works, and {passed.model_wrong} of those are "
+        "wrong.",
     )  # fmt: skip
     yield charts.caught(_parts(passed, total))
     yield _caught_table(found, total)
@@ -158,8 +162,9 @@ def deposit(result: Result) -> Iterator[Markup]:
 
 _UNCAUGHT = (
     "A certificate is no protection against this, and the guard does not claim it: it speaks of bookings like those it was "
-    "calibrated on, and these are unlike them. What still passes is left to two others, which this guard does not have. A novelty check sees, request by "
-    "request, fields that contradict each other. Monitoring sees that the mix of deposit types has moved, and, as bookings are "
+    "calibrated on, and these are unlike them. Novelty sees, request by request, two fields that hardly ever go together; a "
+    "booking whose new deposit type is rare, but not with its other fields, passes. What still passes is left to monitoring, "
+    "which this guard does not have: it sees that the mix of deposit types has moved, and, as bookings are "
     "resolved, that Works is wrong more often than was certified; it needs a number of requests before it can know."
 )
 
