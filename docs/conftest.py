@@ -16,6 +16,7 @@ from sybil.evaluators.python import PythonEvaluator
 from sybil.parsers.markdown import CodeBlockParser, SkipParser
 
 import guardrails as gr
+from guardrails._calibration import _looks
 
 _HERE = Path(__file__).parent
 _README = _HERE.parent / "README.md"
@@ -40,7 +41,8 @@ def _compare(example: Example) -> str | None:
 
 
 def _begin(namespace: dict[str, Any]) -> None:
-    """Give each page a folder of its own: the code blocks write review queues and profiles."""
+    """Give each page a folder and a count of calibrations of its own: its blocks write files and calibrate toy rows."""
+    _looks.forget()
     folder = tempfile.TemporaryDirectory()
     namespace.update({_STATE: {"folder": folder, "before": Path.cwd()}, "__name__": "page"})
     os.chdir(folder.name)

@@ -3,14 +3,7 @@
 import numpy as np
 import pytest
 
-from guardrails._calibration import _looks
 from guardrails._profile import Certificate, Leaf, Profile
-
-
-@pytest.fixture(autouse=True)
-def fresh_count():
-    """Each test counts its calibrations alone."""
-    _looks.forget()
 
 
 def softmax(logits):

@@ -172,19 +172,43 @@ def test_the_file_holds_it(profile):
     assert (novel(again).table(table, 300) == novel(profile).table(table, 300)).all()
 
 
-def test_the_largest_file():
-    """30 numeric columns, a certificate and histograms: under 200 KB, whatever the number of rows."""
+def _numbers(rng, n):
+    return rng.normal(size=(n, 30)) @ rng.normal(size=(30, 30))
+
+
+def _labels(rng, n):
+    """Thirty columns of up to 223 categories each, that go together."""
+    hidden = rng.integers(0, 50, size=n)
+    codes = [(hidden * (j + 3) + rng.integers(0, 9, size=n)) % (20 + 7 * j) for j in range(30)]
+    return pd.DataFrame(
+        {
+            f"field_{j}": np.char.add("category_", code.astype(str)).astype(object)
+            for j, code in enumerate(codes)
+        }
+    )
+
+
+@pytest.mark.parametrize(
+    ("inputs", "n", "most"),
+    [
+        (_numbers, 20_000, 100_000),
+        pytest.param(_numbers, 100_000, 100_000, marks=pytest.mark.exhaustive),
+        pytest.param(_labels, 100_000, 200_000, marks=pytest.mark.exhaustive),
+    ],
+)
+def test_the_largest_file(inputs, n, most):
+    """30 columns, both certificates of 20 cohorts and histograms: under 200 KB, whatever the number of rows."""
     rng = np.random.default_rng(0)
-    inputs = rng.normal(size=(20_000, 30)) @ rng.normal(size=(30, 30))
-    p = rng.beta(0.2, 0.2, size=20_000)
+    p = rng.beta(0.2, 0.2, size=n)
     profile = calibrate_classifier(
         np.column_stack([1 - p, p]),
-        np.where(rng.random(20_000) < p, "yes", "no"),
-        inputs=inputs,
-        **FIXED | {"max_error": 0.1},
+        np.where(rng.random(n) < p, "yes", "no"),
+        inputs=inputs(rng, n),
+        cohorts=rng.integers(0, 20, size=n) if n > 20_000 else None,
+        **FIXED | {"max_error": 0.1, "max_degraded_error": 0.2},
     )
     assert profile.novelty is not None
-    assert len(profile.to_json()) < 200_000
+    assert len(profile.to_json().encode()) < most
 
 
 _VALUES = st.one_of(
