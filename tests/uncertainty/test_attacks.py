@@ -299,6 +299,23 @@ def test_a_fallback_says_which_rows_its_primarys_contract_lets_pass(draw):
     assert profile.leaf.n == primary.leaf.n == (nights["nights"] <= 5).sum()
 
 
+def test_old_rows_calibrate_a_contract_that_wants_fresh_ones(draw):
+    """How old a request was when it was asked about cannot be replayed; a row without its time would have been stopped."""
+    p, truth = draw(2000)
+    times = pd.Series(pd.Timestamp("2025-01-01", tz="UTC") + pd.to_timedelta(np.arange(2000), unit="min"))
+    inputs = pd.DataFrame(
+        {"x": np.where(np.arange(2000) < 50, -1.0, 1.0), "at": times.mask(np.arange(2000) >= 1900)}
+    )
+    schema = pa.DataFrameSchema(
+        {"x": pa.Column(float, pa.Check.ge(0)), "at": pa.Column("datetime64[ns, UTC]", nullable=True)}
+    )
+    contract = gr.Contract(schema, max_age={"at": "1h"})
+    profile = calibrate_classifier(
+        p, truth, classes=range(3), max_error=0.1, inputs=inputs, contract=contract, novelty=None, **FIXED
+    )
+    assert (profile.filtered, profile.leaf.n) == (150, 1850)
+
+
 def test_after_the_primarys_answer_broke_the_output_check_no_certificate_holds(draw):
     """Such answers come from requests of some kind, and on these a fallback may err more than on all."""
     from guardrails._types import CaveatCode, Finding

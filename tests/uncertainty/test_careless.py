@@ -72,13 +72,13 @@ def refuse(words, **more):
 def test_rows_to_fit_novelty_on_have_the_fields_of_the_inputs():
     """No rows, or another table, would fit a novelty that sees nothing."""
     refuse(
-        "novelty_rows: must be a table of requests with the fields",
+        "novelty_rows: must be a table of requests with at least",
         inputs=TABLE,
         novelty=0.1,
         novelty_rows=[],
     )
     other = TABLE.rename(columns={"a": "z"})
-    refuse("received 120 rows, without 1 field of the inputs", inputs=TABLE, novelty=0.1, novelty_rows=other)
+    refuse("received 120 rows with 1 field of the inputs", inputs=TABLE, novelty=0.1, novelty_rows=other)
     refuse("novelty_rows: must be a DataFrame", inputs=TABLE, novelty=0.1, novelty_rows=5)
     refuse("inputs: must be given with novelty", novelty_rows=TABLE)
     refuse("novelty: the inputs have fewer than two fields", inputs=TABLE[["a"]], novelty=0.1)

@@ -1,6 +1,7 @@
 """Inputs unlike the calibration rows: what is caught, how often wrongly, and that a record and a row agree."""
 
 import math
+import sys
 import warnings
 
 import numpy as np
@@ -397,6 +398,30 @@ def test_fields_without_use_are_ignored():
     profile = profile_of(inputs=table)
     assert {f.name: f.kind for f in profile.inputs}["id"] == "ignored"
     assert novel(profile).one(None, REQUEST | {"id": 7, "day": "never"}) == ()
+
+
+def test_fields_that_name_a_request_are_not_looked_at():
+    """The next number of a counter is always new. Other identifiers are left out by leaving them out of `novelty_rows`."""
+    table = traffic(4000).assign(number=np.arange(4000), customer=np.arange(4000) // 2)
+    fitted = table.drop(columns="customer")
+    profile = profile_of(inputs=table, novelty_rows=fitted)
+    assert [field.name for field in profile.inputs if field.kind == "ignored"] == ["number", "customer"]
+    assert "fields it does not look at: number, customer" in profile.summary().replace("\n           ", " ")
+    record = {"kind": "firm", "size": 100.0, "code": 0, "note": "x", "number": 9999, "customer": 9999}
+    assert novel(profile).one(record, record) == ()
+
+
+def test_numbers_at_the_end_of_the_floats():
+    """Bins are finite, and so is the file."""
+    rng = np.random.default_rng(0)
+    table = traffic(4000)
+    table["size"] = np.where(rng.random(4000) < 0.01, sys.float_info.max, table["size"])
+    table["wide"] = 1e308 * rng.normal(size=4000).clip(-1, 1)
+    table["open"] = np.where(rng.random(4000) < 0.01, np.inf, rng.random(4000))
+    profile = profile_of(inputs=table)
+    assert gr.Profile.from_json(profile.to_json()) == profile
+    record = {"kind": "firm", "size": 100.0, "code": 0, "note": "x", "wide": 0.0, "open": 0.5}
+    assert novel(profile).one(record, record) == ()
 
 
 def test_records_are_inputs_too():

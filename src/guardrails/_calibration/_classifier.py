@@ -87,7 +87,7 @@ def calibrate_classifier(
             certifies.
         novelty_score: the user's own score of a request, larger is stranger, fitted on other rows; then all rows certify.
         novelty_rows: a table of other requests, such as the training rows, to fit the built-in score on; then all rows
-            certify.
+            certify. Fields that it lacks, such as identifiers, are not looked at.
         seed: of the draw within groups, and of `aps`.
         model_version: the version calibrated; a guard with another one is refused.
         owner: who answers for the model.

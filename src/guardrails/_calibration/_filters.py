@@ -9,11 +9,13 @@ from typing import Any
 import numpy as np
 
 from guardrails._conformal import Bools, Ints
-from guardrails._contract import Contract, OutputCheck, contract_of, output_of
+from guardrails._contract import Contract, OutputCheck, Verdict, contract_of, output_of, record_at, record_of
 from guardrails._errors import ConfigurationError
 from guardrails._profile import Filters, counted
 
 from ._data import as_array, column_of, is_missing
+
+_AGES = frozenset({"stale", "future"})
 
 
 @dataclass(frozen=True, slots=True, eq=False, kw_only=True)
@@ -121,10 +123,21 @@ class Filtering:
                 verdict = contract.check_table(self.inputs)
             except TypeError as error:
                 raise ConfigurationError.of("inputs", type(self.inputs).__name__, str(error)) from error
-            passed &= verdict.ok
-            # a drifted request never becomes Works, so its row says nothing of those that do
-            passed[[i for i, one in verdict.rows.items() if one.drifted]] = False
+            passed[[i for i, one in verdict.rows.items() if self._stopped(contract, i, one)]] = False
         return contract.fingerprint
+
+    def _stopped(self, contract: Contract, row: int, verdict: Verdict) -> bool:
+        """Whether a row with something to say of it would not have become Works.
+
+        A drifted request never becomes Works, so its row says nothing of those that do. How old a record was when it was
+        asked about cannot be replayed: it counts as fresh then, unless it has no time at all.
+        """
+        spoken = (*verdict.violations, *verdict.drifted)
+        aged = {violation.field for violation in spoken if violation.kind in _AGES}
+        if any(violation.kind not in _AGES for violation in spoken):
+            return True
+        record = record_of(record_at(self.inputs, row), contract.order()) or {}
+        return any(is_missing(record.get(name)) for name in aged)
 
     def _check_answers(self, answers: Any, passed: Bools) -> str | None:
         if self.output is None:

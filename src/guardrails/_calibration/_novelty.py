@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import sys
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import replace
@@ -30,7 +31,11 @@ def rows_needed(bound: float, terms: int = _TERMS) -> int:
 
 
 def fields_of(columns: dict[Any, list[Any]]) -> tuple[Field, ...]:
-    """Bins for each column, from its values."""
+    """Bins for each column, from its values.
+
+    Ignored are columns that hold nothing, or values that are neither numbers nor text; too many different texts; and
+    integers of which none comes twice, since they count or name the requests, and the next one is always new.
+    """
     return tuple(_field(name, values) for name, values in columns.items())
 
 
@@ -57,6 +62,8 @@ def _field(name: str | int, values: list[Any]) -> Field:
         if any(not math.isfinite(value) for value in seen):
             seen = [value for value in seen if math.isfinite(value)]
         distinct = len(set(seen))
+        if kinds == {int} and distinct == len(seen) > _MOST_LABELS:
+            return Field(name=name, kind="ignored")
         if distinct > _FREQUENT:
             return _numbers(name, np.array(seen, dtype=np.float64))
     if not kinds or not kinds <= {int, float, str, bool} or len(counts := Counter(seen)) > _MOST_LABELS:
@@ -67,7 +74,8 @@ def _field(name: str | int, values: list[Any]) -> Field:
 
 def _numbers(name: str | int, values: Floats) -> Field:
     inner = np.unique(np.quantile(values, np.linspace(0, 1, _BINS + 1)[1:-1]))
-    low, high = float(values.min()), float(np.nextafter(values.max(), np.inf))
+    low = float(values.min())
+    high = min(math.nextafter(float(values.max()), math.inf), sys.float_info.max)
     cuts = (low, *(cut for cut in inner.tolist() if low < cut < high), high)
     return Field(name=name, kind="numbers", cuts=cuts)
 

@@ -148,14 +148,14 @@ class Unlike:
         return "the inputs have fewer than two fields" if fields < _PAIR else ""
 
     def _others(self, names: tuple[str | int, ...]) -> tuple[dict[Any, list[Any]], int]:
-        """The fields of the inputs in the rows to fit on; what else these rows hold does not count."""
+        """The fields of the inputs in the rows to fit on; what only one of the two tables holds does not count."""
         columns, n = self._columns(self.asked.rows, parameter="novelty_rows")
-        lacking = [name for name in names if name not in columns]
-        if lacking or not n:
-            received = f"{counted(n, 'row')}, without {counted(len(lacking), 'field')} of the inputs"
-            mend = "must be a table of requests with the fields of inputs, such as the training rows"
+        both = [name for name in names if name in columns]
+        if len(both) < _PAIR or not n:
+            received = f"{counted(n, 'row')} with {counted(len(both), 'field')} of the inputs"
+            mend = "must be a table of requests with at least two fields of inputs, such as the training rows"
             raise ConfigurationError(f"novelty_rows: {mend}; received {received}")
-        return {name: columns[name] for name in names}, n
+        return {name: columns[name] if name in columns else [None] * n for name in names}, n
 
     def _own(self, selection: Selection, bound: float) -> tuple[Selection, Fitted]:
         assert self.asked.score is not None  # noqa: S101 - the caller has seen it

@@ -64,7 +64,9 @@ def _measured(profile: Profile) -> list[tuple[str, str]]:
 
 def _novelty(profile: Profile) -> list[tuple[str, str]]:
     if profile.novelty is not None:
-        return [("novelty", profile.novelty.words())]
+        blind = [str(field.name) for field in profile.inputs if field.kind == "ignored"]
+        rest = f"; fields it does not look at: {', '.join(blind)}" if blind and profile.novelty.single else ""
+        return [("novelty", profile.novelty.words() + rest)]
     return [("novelty", f"off: {profile.novelty_reason}")] if profile.novelty_reason else []
 
 
