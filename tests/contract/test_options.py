@@ -303,3 +303,108 @@ def test_a_field_with_a_set_of_its_own_needs_no_examples():
     contract = Contract(schema, examples=EXAMPLES[["b"]])
     assert contract.check({"b": "z"}) is HOLDS
     assert len(contract.check({"b": "q"}).violations) == 1
+
+
+@pytest.mark.parametrize("n", [0, 4, 600])
+def test_an_optional_timestamp_that_is_not_there_is_stale(n):
+    """Freshness that cannot be judged is no freshness; the owner may make it a caveat."""
+    schema = pa.DataFrameSchema({"at": pa.Column(float, required=False), "b": pa.Column(int)})
+    stale, missing = Violation("at", "max_age=60", "stale"), Violation("at", "required=False", "missing")
+    wanted = {(): Verdict((stale,), (missing,)), (("at", "stale"),): Verdict((), (missing, stale))}
+    for keys, verdict in wanted.items():
+        contract = Contract(schema, max_age={"at": 60}, severity=dict.fromkeys(keys, "caveat"))
+        table = pd.DataFrame({"b": [1] * n})
+        found = [contract.check({"b": 1})] if n == 0 else contract.check_table(table).rows.values()
+        assert all(one == verdict for one in found)
+    assert not Contract(schema, max_ahead={"at": 60}).check({"b": 1}).violations
+
+
+def test_a_date_is_fresh_from_its_midnight():
+    """A column of dates may have an age too."""
+    contract = Contract(pa.DataFrameSchema({"day": pa.Column(pa.Date)}), max_age={"day": "2d"}, clock=Clock())
+    assert contract.check({"day": NOW.date()}) is HOLDS
+    assert kinds(contract.check({"day": NOW.date() - dt.timedelta(days=2)})) == ["stale"]
+    assert kinds(contract.check({"day": NOW.date() + dt.timedelta(days=1)})) == ["future"]
+
+
+def test_clauses_of_a_dtype_that_only_pandera_reads_are_left_unchecked_aloud():
+    """Compiled ones too, since their value is not read; freshness reads for itself and stays."""
+    own = pa.Check(lambda day: day.year > 2000, element_wise=True, name="own")
+    contract = Contract(
+        pa.DataFrameSchema({"day": pa.Column(pa.Date, own)}),
+        uncompiled="caveat",
+        max_age={"day": "2d"},
+        clock=Clock(),
+    )
+    unchecked = ("dtype=date", "own")
+    assert tuple(v.clause for v in contract.check({"day": NOW.date()}).drifted) == unchecked
+    assert kinds(contract.check({"day": dt.date(1999, 1, 1)})) == ["stale"]
+    for clause in unchecked:
+        assert [line for line in contract.explain() if clause in line] == [
+            f"day: {clause}: unchecked, every verdict says so"
+        ]
+
+
+def test_what_a_parser_left_out_would_have_changed_is_left_unchecked():
+    """A value that was not parsed is no violation of clauses about the parsed one."""
+    parser = pa.Parser(lambda s: s.str.strip("$").astype(float))
+    schema = pa.DataFrameSchema({"price": pa.Column(float, pa.Check.le(9), parsers=parser)})
+    verdict = Contract(schema, uncompiled="caveat").check({"price": "$5"})
+    assert verdict.violations == ()
+    assert [v.clause for v in verdict.drifted if v.clause.startswith(("dtype", "less"))] == [
+        "dtype=float64", "less_than_or_equal_to(9)",
+    ]  # fmt: skip
+
+
+def test_transformed_arrays_keep_their_kind():
+    """Objects stay objects; numbers do not become text because a neighbour is."""
+    mixed = Contract(
+        pa.DataFrameSchema({"n": pa.Column(int, coerce=True), "s": pa.Column(str)}), transform=True
+    )
+    for sent in (np.array(["5", "x"], dtype=object), np.array(["5", "x"])):
+        made = mixed.check(sent).request
+        assert (made.tolist(), made.dtype) == ([5, "x"], np.dtype(object))
+        table = mixed.check_table(np.array([sent, sent])).table
+        assert (table.tolist(), table.dtype) == ([[5, "x"]] * 2, np.dtype(object))
+    numbers = pa.DataFrameSchema({"n": pa.Column(int), "f": pa.Column(float, default=1.5, nullable=True)})
+    made = Contract(numbers, transform=True).check_table(np.array([[1.0, np.nan], [2.0, 3.0]])).table
+    assert (made.tolist(), made.dtype) == ([[1.0, 1.5], [2.0, 3.0]], np.dtype(float))
+
+
+def test_columns_of_one_name_pass_a_transformation():
+    """Nobody can tell them apart, so they stay."""
+    contract = Contract(pa.DataFrameSchema({"n": pa.Column(int, coerce=True)}), transform=True)
+    table = pd.DataFrame([["1", 2, 3]], columns=["n", "u", "u"])
+    made = contract.check_table(table).table
+    assert (list(made.columns), made.to_numpy().tolist()) == (["n", "u", "u"], [[1, 2, 3]])
+    alone = contract.check(table.iloc[0]).request
+    assert (list(alone.index), alone.tolist()) == (["n", "u", "u"], [1, 2, 3])
+
+
+class Person(pydantic.BaseModel):
+    """A model of the whole row."""
+
+    age: int
+    name: str = "nobody"
+
+
+def test_a_pydantic_model_as_the_dtype_of_the_schema():
+    """It reads the whole record; each semantics judges as pandera does."""
+    from pandera.engines.pandas_engine import PydanticModel
+
+    for semantics in ("record", "pandera"):
+        contract = Contract(pa.DataFrameSchema(dtype=PydanticModel(Person), coerce=True), semantics=semantics)
+        assert not contract.check({"age": "5", "name": "x"}).violations
+        assert contract.check({"age": "x", "name": "x"}).violations
+    contract = Contract(pa.DataFrameSchema(dtype=PydanticModel(Person)), transform=True)
+    assert contract.check({"age": "5", "name": "x"}).request == {"age": 5, "name": "x"}
+    assert contract.check({"name": "x"}).violations == (Violation("", "dtype=Person", "parser"),)
+
+
+@pytest.mark.parametrize("n", [1, 600])
+def test_a_dtype_without_columns_is_asked_of_every_field(n):
+    """As pandera does."""
+    contract = Contract(pa.DataFrameSchema(dtype=float))
+    frame = pd.DataFrame({"a": [1.0] * n, 5: ["x"] * n})
+    assert contract.check({"a": 1.0, "b": 2}) is HOLDS
+    assert [kinds(contract.check_table(frame).rows[i]) for i in range(n)] == [["dtype"]] * n

@@ -7,7 +7,7 @@ import pandas as pd
 import pandera.pandas as pa
 import pytest
 
-from guardrails._contract import Contract, OutputCheck, output_of
+from guardrails._contract import HOLDS, Contract, OutputCheck, Verdict, output_of
 from guardrails._errors import ConfigurationError
 from guardrails._types import Violation
 
@@ -29,7 +29,7 @@ def in_unit(answer) -> bool:
 )
 def test_a_scalar_answer(check, answer, holds):
     """A schema of one column, and a function, judge a plain answer."""
-    assert (output_of(check).check(answer) == ()) == holds
+    assert (output_of(check).check(answer) is HOLDS) == holds
 
 
 @pytest.mark.parametrize(
@@ -38,7 +38,7 @@ def test_a_scalar_answer(check, answer, holds):
 )
 def test_one_column_judges_every_element(answer):
     """An array of probabilities is as good as its worst element."""
-    assert output_of(ONE).check(answer) == ()
+    assert output_of(ONE).check(answer) is HOLDS
 
 
 @pytest.mark.parametrize(
@@ -46,7 +46,7 @@ def test_one_column_judges_every_element(answer):
 )
 def test_one_column_finds_the_broken_element(answer):
     """So does an answer of another shape or kind."""
-    assert output_of(ONE).check(answer)
+    assert output_of(ONE).check(answer).violations
 
 
 def test_several_columns_judge_by_position_or_name():
@@ -58,18 +58,18 @@ def test_several_columns_judge_by_position_or_name():
         {"yes": 0.9, "no": 0.1},
         pd.Series({"no": 0.1, "yes": 0.9}),
     ):
-        assert check.check(answer) == ()
-    assert check.check([0.1, -0.9]) == (Violation("yes", "greater_than_or_equal_to(0)", "range"),)
+        assert check.check(answer) is HOLDS
+    assert check.check([0.1, -0.9]).violations == (Violation("yes", "greater_than_or_equal_to(0)", "range"),)
     assert (
-        check.check([0.1])
-        == check.check(0.5)
+        check.check([0.1]).violations
+        == check.check(0.5).violations
         == (Violation("", "an answer that the output check can read", "type"),)
     )
 
 
 def test_an_exception_breaks_the_check():
     """It is named by the function, and says nothing of the answer."""
-    assert output_of(in_unit).check("secret") == (Violation("", "in_unit", "custom"),)
+    assert output_of(in_unit).check("secret").violations == (Violation("", "in_unit", "custom"),)
 
 
 def test_an_answer_that_cannot_be_read_breaks_the_check():
@@ -81,7 +81,7 @@ def test_an_answer_that_cannot_be_read_breaks_the_check():
 
         __iter__ = __getitem__ = __len__ = __array__
 
-    assert output_of(ONE).check(Hostile())
+    assert output_of(ONE).check(Hostile()).violations
     assert len(output_of(ONE).check_table(Hostile(), 2)) == 2
 
 
@@ -94,7 +94,7 @@ TABLES = {
 @pytest.mark.parametrize("kind", TABLES)
 def test_a_table_of_answers_is_judged_row_by_row(kind):
     """Only the broken rows are there, with the verdict they get alone."""
-    assert output_of(ONE).check_table(TABLES[kind], 3) == {1: (RANGE,)}
+    assert output_of(ONE).check_table(TABLES[kind], 3) == {1: Verdict((RANGE,))}
 
 
 def test_a_callable_judges_each_row():
@@ -108,7 +108,7 @@ def test_another_number_of_answers_breaks_every_row(answers):
     """Nobody knows which answer belongs to which row."""
     found = output_of(ONE).check_table(answers, 2)
     assert list(found) == [0, 1]
-    assert all(found.values())
+    assert all(verdict.violations for verdict in found.values())
 
 
 def test_output_of():
@@ -124,3 +124,18 @@ def test_output_of():
     for wrong in (later, 5, "range", int):
         with pytest.raises(ConfigurationError, match=r"^output: "):
             output_of(wrong)
+
+
+LENIENT = Contract(
+    pa.DataFrameSchema({"p": pa.Column(float, [pa.Check.le(9), pa.Check.in_range(0, 1)])}),
+    severity={("p", "in_range(0, 1)"): "caveat"},
+)
+
+
+@pytest.mark.parametrize("kind", TABLES)
+def test_a_caveat_about_an_answer_is_kept(kind):
+    """The answer stands, and what it breaks is said."""
+    check = output_of(LENIENT)
+    assert check.check(2.0) == Verdict(drifted=(RANGE,))
+    assert check.check(20.0).violations
+    assert check.check_table(TABLES[kind], 3) == {1: Verdict(drifted=(RANGE,))}

@@ -136,8 +136,8 @@ def _quiet():
 @pytest.fixture
 def _unheld(monkeypatch):
     """Build without holding against pandera, so that nothing is mended before it is tested."""
-    for name in ("disagreements", "one_row_disagreements"):
-        monkeypatch.setattr(compile_module, name, lambda *_: frozenset())
+    for name in ("held", "one_row_held"):
+        monkeypatch.setattr(compile_module, name, lambda *_: compile_module.Held())
 
 
 def one_row_parity(case):

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 import pandas as pd
 import pandera.pandas as pa
@@ -335,3 +337,110 @@ def test_tables_are_told_from_records():
     assert [is_table(r) for r in ({}, np.zeros(1), "text", pd.Series([1]), 5)] == [False] * 5
     assert is_frame(frame())
     assert not is_frame(np.zeros((1, 1)))
+
+
+def row_types(schema, table):
+    """What a check of the frame sees in the first row of a table, and in the same row alone."""
+    seen = []
+
+    def see(row):
+        seen.append({name: (type(row[name]), repr(row[name])) for name in schema})
+        return True
+
+    contract = Contract(pa.DataFrameSchema(schema, checks=pa.Check(see, element_wise=True, name="see")))
+    seen.clear()
+    contract.check(record_at(table, 0))
+    contract.check_table(table)
+    return seen[0], seen[1]
+
+
+@pytest.mark.parametrize(
+    ("dtype", "column"),
+    [
+        (int, pd.Series([3] + [None] * 700, dtype=object)),
+        (int, pd.Series([3, *range(700)], dtype="Int64")),
+        (int, pd.Series([2**53 + 1] + [None] * 700, dtype=object)),
+        (float, pd.Series([1.5, *[None] * 700], dtype="float32")),
+        (float, pd.Series([1.5, *[None] * 700], dtype="Float64")),
+        (str, pd.Series(["a"] + [None] * 700, dtype="string")),
+        (bool, pd.Series([True] + [None] * 700, dtype="boolean")),
+        ("float32", pd.Series([0.1] * 701)),
+        ("datetime64[ns]", pd.Series(pd.to_datetime(["2024-01-01"] + [None] * 700))),
+        (None, pd.Series([1] + ["x"] * 700, dtype=object)),
+    ],
+)
+def test_a_row_of_a_table_is_made_as_a_lone_one(dtype, column):
+    """Its neighbours do not change the types of its cells."""
+    alone, beside = row_types({"x": pa.Column(dtype, nullable=True)}, pd.DataFrame({"x": column, "y": 1}))
+    assert alone == beside
+
+
+def test_a_row_check_sees_defaults_parsed_values_and_undeclared_fields_in_one_order():
+    """Alone and in a table: declared fields first."""
+    schema = {
+        "a": pa.Column(int, parsers=pa.Parser(lambda v: v + 1, element_wise=True)),
+        "b": pa.Column(float, default=2.5, nullable=True),
+    }
+    frame = pd.DataFrame({"z": ["u"] * 600, "b": [None] * 600, "a": [1] * 600})
+    seen = []
+
+    def see(row):
+        seen.append((list(row), row["z"]))
+        return True
+
+    contract = Contract(pa.DataFrameSchema(schema, checks=pa.Check(see, element_wise=True, name="see")))
+    seen.clear()
+    contract.check(record_at(frame, 0))
+    contract.check_table(frame)
+    assert seen[0] == seen[-1] == ([2, 2.5, "u"], "u")
+
+
+@pytest.mark.parametrize("row_checks", [(), ("own",)])
+@pytest.mark.parametrize("kind", ["dtype", "missing"])
+@pytest.mark.parametrize("element_wise", [False, True])
+def test_a_caveat_about_a_field_and_a_check_of_the_row(kind, element_wise, row_checks):
+    """A row that cannot be had is not judged, alone and in a table."""
+    check = pa.Check(lambda row: row["b"] > 5, element_wise=element_wise, name="own")
+    schema = pa.DataFrameSchema({"a": pa.Column(int), "b": pa.Column(int)}, checks=check)
+    contract = Contract(
+        schema, severity={("a", kind): "caveat"}, row_checks=() if element_wise else row_checks
+    )
+    frame = pd.DataFrame({"a": ["x", 1] * 300, "b": [1, 1, 7] * 200})
+    table = frame if kind == "dtype" else frame[["b"]]
+    verdicts = contract.check_table(table)
+    for i in range(6):
+        assert verdicts.rows.get(i, HOLDS) == contract.check(record_at(table, i))
+
+
+def test_row_checks_are_asked_about_rows_of_one_kind_at_a_time():
+    """A missing int among the rows makes no floats of the others, nor text objects of numbers."""
+    big = 2**53 + 1
+    check = pa.Check(lambda frame: frame["n"] != 2**53, name="exact")
+    schema = pa.DataFrameSchema({"n": pa.Column(int, nullable=True), "o": pa.Column(None)}, checks=check)
+    contract = Contract(schema, row_checks=["exact"])
+    frame = pd.DataFrame({"n": pd.Series([big, None, 5] * 200, dtype=object), "o": [1, "x"] * 300})
+    verdicts = contract.check_table(frame)
+    for i in range(6):
+        assert verdicts.rows.get(i, HOLDS) == contract.check(record_at(frame, i))
+    assert verdicts.ok.all()
+
+
+def test_cells_without_a_hash_and_columns_of_one_name():
+    """No table raises; what nobody can read is a violation of its own rows."""
+    unique = Contract(pa.DataFrameSchema({"a": pa.Column(int, unique=True)}))
+    twice = pd.DataFrame([[1, 2, 3], [4, 5, 6]], columns=["a", "u", "u"])
+    assert unique.check_table(twice).ok.all()
+    assert unique.check_table(twice).batch == ()
+    assert unique.check_table(pd.concat([twice, twice])).batch
+    lists = pd.DataFrame({"a": pd.Series([[1], {2: 3}] * 300)})
+    assert not unique.check_table(lists).ok.any()
+    pa_ = pytest.importorskip("pyarrow")
+    arrow = pd.Series([[1], [2]] * 300, dtype=pd.ArrowDtype(pa_.list_(pa_.int64())))
+    assert not unique.check_table(pd.DataFrame({"a": arrow})).ok.any()
+
+
+def test_both_zeros_are_themselves():
+    """Equal cells share a verdict, but these two are told apart by a check that can."""
+    check = pa.Check(lambda v: math.copysign(1, v) < 0, element_wise=True, name="negative")
+    contract = Contract(pa.DataFrameSchema({"a": pa.Column(float, check)}))
+    assert contract.check_table(pd.DataFrame({"a": [0.0, -0.0] * 300})).ok.tolist() == [False, True] * 300

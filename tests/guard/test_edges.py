@@ -122,6 +122,22 @@ def test_an_output_check_of_a_table_blames_its_rows():
     assert codes(decisions[1]) == ["output", "review_not_stored"]
 
 
+def test_a_caveat_about_an_answer_degrades_it():
+    """A clause of the output contract whose severity is `caveat`; alone and as a row of a table."""
+    schema = pa.DataFrameSchema({"p": pa.Column(int, pa.Check.le(1, raise_warning=True))})
+    guard = gr.guard(budget=None, output=schema, policy=ANY)
+    decisions = [
+        *guard.batch(lambda rows: [1, 2, 3])([{}, {}, {}]),
+        *(guard(lambda r, v=v: v)({}) for v in (1, 2)),
+    ]
+
+    assert [d.route for d in decisions] == ["works", "degraded", "degraded", "works", "degraded"]
+    assert codes(decisions[1]) == codes(decisions[4]) == ["drifted_schema", "uncalibrated"]
+    assert decisions[1].caveats[0] == decisions[4].caveats[0]
+    assert "in the answer, p: less_than_or_equal_to(1)" in decisions[1].caveats[0].message
+    assert decisions[1].value == decisions[4].value == 2
+
+
 def test_values_may_be_a_series_or_a_frame():
     """Whatever holds one output per row, whatever its index."""
     frame = pd.DataFrame({"x": [1.0, 2.0]}, index=[5, 5])

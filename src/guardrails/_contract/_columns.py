@@ -13,8 +13,9 @@ from ._judge import Findings, Judge, holds, judge_absence, judge_value
 from ._masks import rowwise, sure_cells
 from ._plan import Clause, Field, How, Plan
 from ._records import is_frame
+from ._rows import Rows, alike, rows_at
 from ._source import cell_test
-from ._tables import Positions, cells_of, plain_rows, records_at, typed_frame
+from ._tables import Positions, cells_of
 from ._verdict import HOLDS, Verdict
 
 FEW: Final = 500  # rows of a DataFrame; below, judging them one by one is faster
@@ -65,8 +66,7 @@ class Columns:
         found = [Found(unchecked), *fields, Found(self._names(places))]
         ok, rows = _merged(found, len(table))
         across = [clause for clause in self._plan.across if clause.how is not How.batch]
-        usable = all(declared.present is None or declared.key in places for declared in self._plan.fields)
-        if across and usable and ok.any():
+        if across and ok.any():
             self._add_across(across, table, np.flatnonzero(ok), ok, rows)
         return ok, rows
 
@@ -98,10 +98,10 @@ class Columns:
     ) -> None:
         """Judge the clauses across fields on the rows whose fields hold."""
         broken: dict[int, list[Clause]] = {}
-        typed = typed_frame(table, self._plan, self._order, positions)
-        for clause in across:
-            for i in np.flatnonzero(~self._row_mask(clause, typed, table, positions)):
-                broken.setdefault(int(positions[i]), []).append(clause)
+        for part in rows_at(table, self._plan, self._order, positions):
+            for clause in across:
+                for i in np.flatnonzero(~self._row_mask(clause, part)):
+                    broken.setdefault(int(part.positions[i]), []).append(clause)
         for position, clauses in broken.items():
             findings = Findings()
             for clause in clauses:
@@ -109,34 +109,48 @@ class Columns:
             rows[position] = _verdict([_as_findings(rows.get(position, HOLDS)), findings])
             ok[position] = not rows[position].violations
 
-    def _row_mask(self, clause: Clause, typed: Any, table: Any, positions: Positions) -> NDArray[np.bool_]:
-        n = len(positions)
+    def _row_mask(self, clause: Clause, rows: Rows) -> NDArray[np.bool_]:
+        n = len(rows.read)
         if clause.how is How.compiled:
-            return np.fromiter((holds(clause, row) for row in plain_rows(typed)), bool, n)
-        if clause.rowwise:
-            return rowwise(clause, typed, n)
-        records = records_at(table, positions, self._order)
-        return np.fromiter((self._judge.row_holds(clause, dict(record)) for record in records), bool, n)
+            return np.fromiter((holds(clause, row) for row in rows.shown), bool, n)
+        if not clause.rowwise:
+            return np.fromiter((holds(clause, self._judge.frame([row])) for row in rows.read), bool, n)
+        mask = np.zeros(n, dtype=bool)
+        columns = [[row[key] for row in rows.read] for key in (rows.read[0] if n else ())]
+        for group in alike(columns, n):
+            frame = self._judge.frame([rows.read[i] for i in group])
+            mask[group] = rowwise(clause, frame, len(group))
+        return mask
 
 
 def _judged(declared: Field, column: Any, positions: Positions) -> dict[int, Findings]:
     """What the judge finds in some cells of one column; equal cells share their findings."""
     found: dict[int, Findings] = {}
     known: dict[Any, Findings] = {}
-    uniform = type(column.dtype).__name__ not in {
-        "ObjectDType",
-        "CategoricalDtype",
-    }  # they hold equal cells of two types
+    # columns of objects and of categories hold equal cells of two types
+    uniform = type(column.dtype).__name__ not in {"ObjectDType", "CategoricalDtype"}
     for position, value in zip(positions.tolist(), cells_of(column, positions), strict=True):
-        findings = known.get(value) if uniform else None
-        if findings is None:
-            findings = Findings()
-            judge_value(declared, value, findings)
-            if uniform:
-                known[value] = findings
+        findings = _shared(declared, value, known) if uniform else _findings(declared, value)
         if findings.violations or findings.drifted:
             found[position] = findings
     return found
+
+
+def _findings(declared: Field, value: Any) -> Findings:
+    findings = Findings()
+    judge_value(declared, value, findings)
+    return findings
+
+
+def _shared(declared: Field, value: Any, known: dict[Any, Findings]) -> Findings:
+    try:
+        if isinstance(value, float | np.floating) and value == 0:  # there are two of it
+            return _findings(declared, value)
+        if value not in known:
+            known[value] = _findings(declared, value)
+        return known[value]
+    except Exception:  # cells of pandas' and others' own types need not compare, nor have a hash
+        return _findings(declared, value)
 
 
 def _merged(found: Sequence[Found], n: int) -> tuple[NDArray[np.bool_], dict[int, Verdict]]:

@@ -7,6 +7,7 @@ from itertools import islice
 from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
+from numpy.typing import NDArray
 
 from guardrails._clock import SYSTEM_CLOCK, Clock
 from guardrails._errors import ConfigurationError
@@ -48,7 +49,7 @@ class Contract:
         uncompiled: what happens to clauses that have no compiled form: pandera judges them record by record, or they
             stay unchecked and every verdict says so, or the contract is refused.
         max_age: how old a record may be, by timestamp field: seconds, or text such as `"15min"`. Naive timestamps are
-            UTC, numbers are seconds since the epoch. A missing timestamp is stale.
+            UTC, numbers are seconds since the epoch. A missing timestamp is stale, an absent optional one too.
         max_ahead: how far ahead of the clock such a field may be; 60 s where it is not given.
         fields: field names by position, for arrays; default: in schema order.
         examples: a table of records: the compiled form is held against pandera on them too, and a text field that has
@@ -207,18 +208,28 @@ class Contract:
             TypeError: `table` is none of these.
         """
         n = length_of(table)
-        columns = self._compiled.columns
-        if columns is not None and columns.fits(table):
-            ok, rows = columns.judge(table)
-            self._count(table, rows, n)
-        else:
-            verdicts = [self.check(record) for record in records_of(table)]
-            ok = np.array([not verdict.violations for verdict in verdicts], dtype=bool)
-            rows = {i: verdict for i, verdict in enumerate(verdicts) if verdict is not HOLDS}
+        ok, rows = self._by_columns(table, n) or self._by_rows(table)
         batch = broken_batch(table, ok, self._compiled.plan, self._schema, self._order)
         plan = self._compiled.plan
         changed = rebuilt_table(table, ok, rows, plan) if self._options.transform else UNCHANGED
         return TableVerdict(ok, rows, changed, batch)
+
+    def _by_columns(self, table: Any, n: int) -> tuple[NDArray[np.bool_], dict[int, Verdict]] | None:
+        """The verdicts by whole columns; None where the table's rows are judged one by one."""
+        columns = self._compiled.columns
+        try:
+            if columns is None or not columns.fits(table):
+                return None
+            found = columns.judge(table)
+        except Exception:
+            return None
+        self._count(table, found[1], n)
+        return found
+
+    def _by_rows(self, table: Any) -> tuple[NDArray[np.bool_], dict[int, Verdict]]:
+        verdicts = [self.check(record) for record in records_of(table)]
+        ok = np.array([not verdict.violations for verdict in verdicts], dtype=bool)
+        return ok, {i: verdict for i, verdict in enumerate(verdicts) if verdict is not HOLDS}
 
     def _count(self, table: Any, rows: Mapping[int, Verdict], n: int) -> None:
         if any(verdict.drifted for verdict in rows.values()):
@@ -239,7 +250,8 @@ class Contract:
 
     def explain(self) -> tuple[str, ...]:
         """Clause by clause, who judges it: compiled, by pandera (and its cost), or batch only."""
-        return explained(self._compiled.plan, self.cost)
+        exact = self._options.semantics == "pandera"
+        return explained(self._compiled.plan, self._settled, exact=exact)
 
 
 def _example_records(examples: object, order: Sequence[Any]) -> list[dict[Any, Any]]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from ._kinds import kind_of
+from ._kinds import is_row_model, kind_of
 from ._pandera import builtin_name, constants_of, function_of
 
 _SCHEMA = ("strict", "ordered", "coerce", "unique", "add_missing_columns", "unique_column_names")
@@ -33,6 +33,8 @@ def _common(part: Any) -> dict[str, Any]:
 
 
 def _dtype(dtype: Any) -> Any:
+    if is_row_model(dtype):
+        return ["model", dtype.type]
     kind = kind_of(dtype)
     if kind.name == "category":
         return [kind.label, list(kind.dtype.categories), bool(kind.dtype.ordered)]

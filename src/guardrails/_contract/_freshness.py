@@ -68,7 +68,7 @@ def _clause(name: str, text: str, kind: str, test: Callable[[Any], Any]) -> Clau
 
 
 def instant_of(value: Any) -> float:
-    """Seconds since the epoch of a timestamp, ISO 8601 text or a number of seconds; naive ones are read as UTC.
+    """Seconds since the epoch of a timestamp, a date, ISO 8601 text or a number of seconds; naive ones are read as UTC.
 
     Raises:
         ValueError: text that is no timestamp.
@@ -78,6 +78,8 @@ def instant_of(value: Any) -> float:
         value = dt.datetime.fromisoformat(value)
     if isinstance(value, dt.datetime):
         return (value if value.tzinfo is not None else value.replace(tzinfo=dt.UTC)).timestamp()
+    if isinstance(value, dt.date):
+        return dt.datetime(value.year, value.month, value.day, tzinfo=dt.UTC).timestamp()
     if isinstance(value, bool):
         raise TypeError("a bool is no timestamp")
     return float(value)

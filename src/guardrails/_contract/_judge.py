@@ -100,12 +100,13 @@ def row_holds(function: Callable[[Any], Any], row: Row) -> bool:
 def row_of(values: dict[Any, Any], plan: Plan) -> Row:
     """The row of values that were read, with NaN or NaT where one is missing, as pandas has it."""
     missing = {
-        field.key: _missing(field.kind) for field in plan.fields if values.get(field.key, field) is None
+        field.key: missing_value(field.kind) for field in plan.fields if values.get(field.key, field) is None
     }
     return Row({**values, **missing})
 
 
-def _missing(kind: Kind) -> Any:
+def missing_value(kind: Kind) -> Any:
+    """What pandas shows where a value of this kind is missing."""
     if kind.name in {"datetime", "timedelta"}:
         import pandas as pd
 
@@ -119,7 +120,7 @@ def judge_value(field: Field, value: Any, findings: Findings) -> Any:
     Returns:
         The value that was read, None for a missing one, `ABSENT` where it is of the wrong kind.
     """
-    state, read = _read(field, value)
+    state, read = read_cell(field, value)
     if state is State.wrong:
         findings.broken(field.dtype)
         return ABSENT
@@ -134,7 +135,7 @@ def judge_value(field: Field, value: Any, findings: Findings) -> Any:
     return read
 
 
-def _read(field: Field, value: Any) -> tuple[State, Any]:
+def read_cell(field: Field, value: Any) -> tuple[State, Any]:
     """The value after parsers, reading and the default, in pandera's order."""
     if value is AMBIGUOUS:
         return State.wrong, None
@@ -170,9 +171,15 @@ def holds(clause: Clause, value: Any) -> bool:
 
 
 def judge_absence(plan: Plan, field: Field, findings: Findings) -> Any:
-    """Judge one field that is not there; its default where `add_missing_columns` gives one, else `ABSENT`."""
+    """Judge one field that is not there; its default where `add_missing_columns` gives one, else `ABSENT`.
+
+    An age that nobody can tell is no freshness, so an optional timestamp that is not there is stale as a missing one is.
+    """
     if field.present is None:
         findings.drifted.append(Violation(field.name, "required=False", "missing"))
+        for clause in field.clauses:
+            if clause.vector is not None and not clause.on_null:
+                findings.broken(clause)
     elif plan.added and (field.default is not None or field.filled is None):
         return judge_value(field, None, findings)
     else:
@@ -254,11 +261,6 @@ class Judge:
         """The optional fields that the record does not have."""
         optional = (f for f in self.plan.fields if f.present is None and f.matches is None)
         return tuple(Violation(f.name, "required=False", "missing") for f in optional if f.key not in record)
-
-    def row_holds(self, clause: Clause, record: dict[Any, Any]) -> bool:
-        """Whether one of pandera's clauses across fields holds for one record, whose fields hold."""
-        row = self.row(record, Findings())
-        return row is not None and holds(clause, self.frame([row]))
 
     def frame(self, rows: Sequence[dict[Any, Any]]) -> Any:
         """Rows that were read, as a frame of the declared dtypes: what pandera is asked about."""

@@ -17,6 +17,13 @@ _EXTENSION: Final = re.compile(r"(U?Int|Float)(8|16|32|64)\Z")
 WIDE: Final = 8  # bytes of a 64-bit number
 
 
+def is_row_model(dtype: Any) -> bool:
+    """Whether a schema's dtype is a pydantic model of the whole row, not of each of its cells."""
+    from pandera.engines import pandas_engine
+
+    return isinstance(dtype, pandas_engine.PydanticModel)
+
+
 def kind_of(dtype: Any) -> Kind:
     """The kind of a pandera dtype, None included."""
     from pandera.engines import numpy_engine, pandas_engine

@@ -15,6 +15,7 @@ from ._kinds import single_of
 from ._pandera import column_of, constants_of
 from ._plan import Clause, Field, How
 from ._records import cells
+from ._rows import alike
 from ._source import cell_test
 from ._tables import cells_of
 
@@ -32,7 +33,7 @@ def sure_cells(field: Field, test: Test, column: Any) -> Mask:
     """
     try:
         mask = _vectorised(field, test, column)
-    except (TypeError, ValueError, OverflowError):
+    except Exception:  # a column that numpy or pandas cannot compute with is judged cell by cell
         mask = None
     return _each(test, column) if mask is None else mask
 
@@ -84,7 +85,9 @@ def _asked(field: Field, column: Any) -> Mask | None:
     positions = np.flatnonzero(mask & ~missing)
     values = [field.read(value)[1] for value in cells_of(column, positions)]
     for clause in asked:
-        mask[positions] &= rowwise(clause, column_of(values, field.kind.column), len(positions))
+        for group in alike([values], len(values)):
+            data = column_of([values[i] for i in group], field.kind.column)
+            mask[positions[group]] &= rowwise(clause, data, len(group))
         mask &= ~missing | clause.on_null
     return mask
 

@@ -155,13 +155,17 @@ def settle_uncompiled(plan: Plan, uncompiled: str) -> Plan:
         raise ConfigurationError.of("uncompiled", uncompiled, f"these clauses cannot be compiled: {named}")
     fields = tuple(map(_compiled_only, plan.fields))
     across = tuple(clause for clause in plan.across if clause.how is not How.pandera)
-    unchecked = tuple(Violation(v.field, v.clause, "unchecked") for v in left)
-    return replace(plan, fields=fields, across=across, parsers=(), unchecked=unchecked)
+    parsers = tuple(parser for parser in plan.parsers if parser.how is not How.pandera)
+    unread = [field for field in plan.fields if _unread(field)]
+    with_them = (c.violation for field in unread for c in (field.dtype, *field.clauses) if not _reads(c))
+    dropped = dict.fromkeys((*left, *with_them))
+    unchecked = tuple(Violation(v.field, v.clause, "unchecked") for v in dropped)
+    return replace(plan, fields=fields, across=across, parsers=parsers, unchecked=unchecked)
 
 
 def uncompiled_of(plan: Plan) -> tuple[Violation, ...]:
     """What pandera judges, record by record."""
-    found = [Violation("", parser.text, "parser") for parser in plan.parsers]
+    found = [Violation("", parser.text, "parser") for parser in plan.parsers if parser.how is How.pandera]
     for field in plan.fields:
         found += [
             Violation(field.name, parser.text, "parser")
@@ -171,11 +175,21 @@ def uncompiled_of(plan: Plan) -> tuple[Violation, ...]:
     return (*found, *(c.violation for c in all_clauses(plan) if c.how is How.pandera))
 
 
+def _unread(field: Field) -> bool:
+    """Whether only pandera could read the field's values."""
+    return field.dtype.how is How.pandera or any(parser.how is How.pandera for parser in field.parsers)
+
+
+def _reads(clause: Clause) -> bool:
+    """Whether a clause reads a raw value by itself, as those of freshness do."""
+    return clause.vector is not None or clause.how is How.batch
+
+
 def _compiled_only(field: Field) -> Field:
     changes: dict[str, Any] = {}
-    if field.dtype.how is How.pandera:
+    if _unread(field):
         changes["read"] = _cells.any_reader()
-        changes["clauses"] = ()
+        changes["clauses"] = tuple(filter(_reads, field.clauses))
     else:
         changes["clauses"] = tuple(clause for clause in field.clauses if clause.how is not How.pandera)
     if any(parser.how is How.pandera for parser in field.parsers):

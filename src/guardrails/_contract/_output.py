@@ -15,8 +15,7 @@ from ._contract import Contract
 from ._fingerprint import fingerprint_of
 from ._pandera import schema_of
 from ._records import as_dict, is_frame, record_at
-
-_Violations = tuple[Violation, ...]
+from ._verdict import HOLDS, Verdict
 
 
 class OutputCheck:
@@ -28,19 +27,19 @@ class OutputCheck:
 
     __slots__ = ("_judge", "fingerprint")
 
-    def __init__(self, judge: Callable[[Any], _Violations], fingerprint: str) -> None:
+    def __init__(self, judge: Callable[[Any], Verdict], fingerprint: str) -> None:
         self._judge = judge
         self.fingerprint = fingerprint
 
-    def check(self, answer: object) -> _Violations:
-        """The clauses one answer breaks; never raises an `Exception`."""
+    def check(self, answer: object) -> Verdict:
+        """The verdict on one answer: what it breaks, and what is only a caveat; never raises an `Exception`."""
         try:
             return self._judge(answer)
         except Exception:
-            return (_UNREADABLE,)
+            return _UNREADABLE
 
-    def check_table(self, answers: Any, n: int) -> Mapping[int, _Violations]:
-        """The clauses each of `n` answers breaks, by position; rows that break none are left out.
+    def check_table(self, answers: Any, n: int) -> Mapping[int, Verdict]:
+        """The verdict on each of `n` answers, by position; rows with nothing to say are left out.
 
         Args:
             answers: one answer per row: a sequence, an array whose first axis is the rows, or a DataFrame.
@@ -48,15 +47,16 @@ class OutputCheck:
         """
         try:
             if len(answers) != n:
-                return dict.fromkeys(range(n), (Violation("", f"one answer per row, {n} in all", "shape"),))
+                broken = Violation("", f"one answer per row, {n} in all", "shape")
+                return dict.fromkeys(range(n), Verdict((broken,)))
             items = [record_at(answers, i) for i in range(n)] if is_frame(answers) else list(answers)
         except Exception:
-            return dict.fromkeys(range(n), (_UNREADABLE,))
+            return dict.fromkeys(range(n), _UNREADABLE)
         found = ((i, self.check(item)) for i, item in enumerate(items))
-        return {i: violations for i, violations in found if violations}
+        return {i: verdict for i, verdict in found if verdict is not HOLDS}
 
 
-_UNREADABLE = Violation("", "an answer that the output check can read", "type")
+_UNREADABLE = Verdict((Violation("", "an answer that the output check can read", "type"),))
 
 
 def output_of(value: object, parameter: str = "output") -> OutputCheck | None:
@@ -84,11 +84,11 @@ def output_of(value: object, parameter: str = "output") -> OutputCheck | None:
 
 
 def _by_callable(function: Callable[[Any], Any]) -> OutputCheck:
-    broken = (Violation("", getattr(function, "__name__", type(function).__name__), "custom"),)
+    broken = Verdict((Violation("", getattr(function, "__name__", type(function).__name__), "custom"),))
 
-    def judge(answer: Any) -> _Violations:
+    def judge(answer: Any) -> Verdict:
         try:
-            return () if function(answer) else broken
+            return HOLDS if function(answer) else broken
         except Exception:
             return broken
 
@@ -96,9 +96,13 @@ def _by_callable(function: Callable[[Any], Any]) -> OutputCheck:
 
 
 def _by_contract(contract: Contract) -> OutputCheck:
-    def judge(answer: Any) -> _Violations:
-        found = (contract.check(record).violations for record in _as_records(answer, contract.fields))
-        return tuple(dict.fromkeys(violation for violations in found for violation in violations))
+    def judge(answer: Any) -> Verdict:
+        found = [contract.check(record) for record in _as_records(answer, contract.fields)]
+        if all(verdict is HOLDS for verdict in found):
+            return HOLDS
+        violations = dict.fromkeys(violation for verdict in found for violation in verdict.violations)
+        drifted = dict.fromkeys(violation for verdict in found for violation in verdict.drifted)
+        return Verdict(tuple(violations), tuple(drifted))
 
     return OutputCheck(judge, fingerprint_of("contract", contract.fingerprint))
 

@@ -5,9 +5,10 @@ The oracle is pandera's own check on a column of the values that were read, and 
 
 from __future__ import annotations
 
-import time
-from collections.abc import Iterable, Mapping, Sequence
-from itertools import zip_longest
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from itertools import islice, takewhile, zip_longest
 from typing import Any, Final
 
 import numpy as np
@@ -18,39 +19,59 @@ from ._cells import State
 from ._judge import Findings, Judge, UnknownError, holds, judge_value
 from ._pandera import column_of, passes, record_violations, violations_of
 from ._plan import Clause, Field, How, Plan
-from ._samples import constants, hostile, plausible, records
+from ._samples import Allowance, Samples, hostile
 
-SECONDS = 0.15  # of trying; whoever builds a contract waits for it
-_LONGEST: Final = 256  # characters; longer texts may be beyond a pattern's bound
+SECONDS = 0.12  # of trying; whoever builds a contract waits for it
 _ROWS: Final = 12
+_ENOUGH: Final = 5  # values of one field that count as a trial
 
 
-def disagreements(plan: Plan, schema: Any, examples: Sequence[Mapping[Any, Any]]) -> frozenset[Violation]:
-    """The clauses whose compiled form is not what pandera says, on values made from the schema and the user's own.
+@dataclass(frozen=True, slots=True)
+class Held:
+    """What holding found out.
+
+    Attributes:
+        demoted: the clauses whose compiled form is not what pandera says.
+        untried: compiled clauses for which there was no time.
+        rows: how many whole rows were held.
+    """
+
+    demoted: frozenset[Violation] = frozenset()
+    untried: frozenset[Violation] = frozenset()
+    rows: int = 0
+
+
+def held(samples: Samples, schema: Any) -> Held:
+    """Hold the compiled clauses against pandera, on values made from the schema and the user's own.
 
     Args:
-        plan: the schema, under record semantics.
+        samples: of the schema, under record semantics.
         schema: pandera's.
-        examples: records the user gave.
     """
-    end = time.monotonic() + SECONDS
+    allowance = Allowance(SECONDS)
     found: set[Violation] = set()
-    for field in plan.fields:
-        if time.monotonic() < end and field.matches is None and field.kind.name != "other":
-            found |= _by_column(field, [record[field.key] for record in examples if field.key in record])
-    rows = _rows(plan, examples)
-    judge = Judge(plan, transform=False)
-    for row in rows:
-        if time.monotonic() >= end:
+    untried: set[Violation] = set()
+    for field in samples.plan.fields:
+        clauses = _comparable(field)
+        if clauses and allowance.left():
+            found |= _by_column(field, clauses, samples, allowance)
+        else:
+            untried |= {clause.violation for clause in clauses}
+    judge = Judge(samples.plan, transform=False)
+    rows = 0
+    for row in _rows(samples):
+        if not allowance.left():
             break
-        found |= _by_row(judge, schema, row)
-    return frozenset(found)
+        disputed = _by_row(judge, schema, row)
+        rows += disputed is not None
+        found |= disputed or set()
+    return Held(frozenset(found), frozenset(untried), rows)
 
 
-def tried(field: Field, given: Iterable[Any] = ()) -> list[Any]:
-    """Raw values to try one field with."""
-    values = [*plausible(field), *constants(field), *given, *hostile()]
-    return [value for value in values if not (isinstance(value, str) and len(value) > _LONGEST)]
+def _comparable(field: Field) -> list[Clause]:
+    if field.matches is not None or field.kind.name == "other":
+        return []
+    return [clause for clause in field.clauses if clause.how is How.compiled and clause.builtin]
 
 
 def read_values(field: Field, values: Iterable[Any]) -> list[Any]:
@@ -58,19 +79,22 @@ def read_values(field: Field, values: Iterable[Any]) -> list[Any]:
     return [read for state, read in map(field.read, values) if state in {State.ok, State.retyped}]
 
 
-def _by_column(field: Field, given: Iterable[Any]) -> set[Violation]:
-    values = read_values(field, tried(field, given))
-    compiled = [clause for clause in field.clauses if clause.how is How.compiled and clause.builtin]
-    return {clause.violation for clause in compiled if values and _differs(clause, values, field.kind.column)}
+def _by_column(
+    field: Field, clauses: Sequence[Clause], samples: Samples, allowance: Allowance
+) -> set[Violation]:
+    values = read_values(field, samples.tried(field))
+    dtype = field.kind.column
+    return {clause.violation for clause in clauses if values and _differs(clause, values, dtype, allowance)}
 
 
-def _differs(clause: Clause, values: Sequence[Any], dtype: Any) -> bool:
-    ours = np.array([holds(clause, value) for value in values])
+def _differs(clause: Clause, values: Sequence[Any], dtype: Any, allowance: Allowance) -> bool:
+    ours = [holds(clause, value) for value in values]
     try:
-        theirs = np.asarray(clause.check(column_of(list(values), dtype)).check_output, dtype=bool)
+        theirs = np.asarray(clause.check(column_of(list(values), dtype)).check_output, dtype=bool).tolist()
     except Exception:  # one value can make a whole column fail
-        theirs = np.array([_alone(clause.check, value, dtype) for value in values])
-    return not np.array_equal(ours, theirs)
+        some = takewhile(lambda _: allowance.left(), values)
+        theirs = [_alone(clause.check, value, dtype) for value in some]
+    return any(one != other for one, other in zip(ours, theirs, strict=False))
 
 
 def _alone(check: Any, value: Any, dtype: Any) -> bool:
@@ -80,48 +104,55 @@ def _alone(check: Any, value: Any, dtype: Any) -> bool:
         return False
 
 
-def _rows(plan: Plan, examples: Sequence[Mapping[Any, Any]]) -> Iterable[dict[Any, Any]]:
+def _rows(samples: Samples) -> Iterable[dict[Any, Any]]:
     """Plausible records, then ones with a single cell changed."""
-    base = list(records(plan, map(dict, examples[:_ROWS])))
-    yield from base[:_ROWS]
+    base = list(islice(samples.records(), _ROWS))
+    yield from base
     for i, value in enumerate(hostile()):
-        for field in plan.fields if base else ():
+        for field in samples.plan.fields if base else ():
             if field.kind.name != "other" and field.read(value)[0] is State.ok:
                 yield base[i % len(base)] | {field.key: value}
 
 
-def _by_row(judge: Judge, schema: Any, record: dict[Any, Any]) -> set[Violation]:
-    """The clauses on which one whole row is judged differently."""
+def _by_row(judge: Judge, schema: Any, record: dict[Any, Any]) -> set[Violation] | None:
+    """The clauses on which one whole row is judged differently; None for a row that pandera cannot be asked about."""
     findings = Findings()
     row = judge.row(record, findings)
     if row is None or any(value is None for value in row.values()) or judge.plan.parsers:
-        return set()
+        return None
     frame = judge.frame([row])
     ours = {v for v in judge.judge(record).violations if v.kind not in _OURS}
     theirs = set(violations_of(schema, frame))
     return set() if bool(ours) == bool(theirs) else (ours or theirs)
 
 
-def one_row_disagreements(
-    plan: Plan, schema: Any, examples: Sequence[Mapping[Any, Any]]
-) -> frozenset[Violation]:
-    """The fields on which the compiled form is not `schema.validate` of the one-row frame, by their dtype's clause."""
+def one_row_held(plan: Plan, samples: Samples, schema: Any) -> Held:
+    """Hold each field against `schema.validate` of a one-row frame; a field goes by its dtype's clause.
+
+    Args:
+        plan: the schema, as the one-row frame reads it.
+        samples: of the schema.
+        schema: pandera's.
+    """
     import pandera.pandas as pa
 
-    end = time.monotonic() + SECONDS
     fields = [field for field in plan.fields if field.dtype.how is How.compiled]
-    alone = [
-        pa.DataFrameSchema({field.key: schema.columns[field.key]}, coerce=schema.coerce) for field in fields
-    ]
-    trials = [tried(field, [r[field.key] for r in examples if field.key in r]) for field in fields]
-    found = set()
-    for values in zip_longest(
-        *trials, fillvalue=_NOTHING
-    ):  # one value of each field in turn, while there is time
-        for field, part, value in zip(fields, alone, values, strict=True):
-            if time.monotonic() < end and value is not _NOTHING and not _agrees(field, value, part):
-                found.add(field.dtype.violation)
-    return frozenset(found)
+    columns = schema.columns
+    alone = [pa.DataFrameSchema({field.key: columns[field.key]}, coerce=schema.coerce) for field in fields]
+    pairs = list(zip(fields, alone, strict=True))
+    trials = zip_longest(*map(samples.tried, fields), fillvalue=_NOTHING)  # one value of each field in turn
+    found, tried = set(), Counter[Violation]()
+    allowance = Allowance(SECONDS)
+    for field, part, value in (
+        (*each, value) for values in trials for each, value in zip(pairs, values, strict=True)
+    ):
+        if not allowance.left():
+            break
+        if value is not _NOTHING:
+            tried[field.dtype.violation] += 1
+            found |= set() if _agrees(field, value, part) else {field.dtype.violation}
+    untried = (field.dtype.violation for field in fields if tried[field.dtype.violation] < _ENOUGH)
+    return Held(frozenset(found), frozenset(untried), rows=tried.total())
 
 
 def _agrees(field: Field, value: Any, schema: Any) -> bool:

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from ._judge import typed_column
 from ._plan import Plan
-from ._records import field_names, is_frame, rows_of
+from ._records import AMBIGUOUS, field_names, is_frame, rows_of
 from ._verdict import UNCHANGED, Verdict
 
 
@@ -26,15 +26,25 @@ def rebuilt(request: Any, row: dict[Any, Any], fields: Sequence[Any]) -> Any:
     if isinstance(request, Mapping):
         return row
     if isinstance(request, np.ndarray):
-        return np.array([row[name] for name in fields])
+        return _array([row[name] for name in fields], request.dtype)
     if isinstance(request, tuple):
         return request._replace(**{name: row[name] for name in request._fields if name in row})  # type: ignore[attr-defined]
-    if field_names(request) is None:  # a Series
-        return type(request)(row)
+    if field_names(request) is None:
+        return _rebuilt_series(request, row)
     if dataclasses.is_dataclass(request) and not isinstance(request, type):
         own = {field.name for field in dataclasses.fields(request) if field.init}
         return dataclasses.replace(request, **{name: value for name, value in row.items() if name in own})
     return request.model_copy(update=row)
+
+
+def _rebuilt_series(series: Any, row: dict[Any, Any]) -> Any:
+    """Labels that occur twice keep their values, since nobody can tell which of them was read."""
+    made = type(series)({key: value for key, value in row.items() if value is not AMBIGUOUS})
+    if len(made) == len(row):
+        return made
+    import pandas as pd
+
+    return pd.concat([made, series[series.index.duplicated(keep=False)]])
 
 
 def rebuilt_table(table: Any, ok: NDArray[np.bool_], verdicts: Mapping[int, Verdict], plan: Plan) -> Any:
@@ -45,20 +55,37 @@ def rebuilt_table(table: Any, ok: NDArray[np.bool_], verdicts: Mapping[int, Verd
     if is_frame(table):
         return _rebuilt_frame(kept, rows, plan)
     merged = [old if new is UNCHANGED else new for old, new in zip(kept, rows, strict=True)]
-    return np.array(merged) if isinstance(table, np.ndarray) else type(table)(merged)
+    if not isinstance(table, np.ndarray):
+        return type(table)(merged)
+    return _array([cell for row in merged for cell in row], table.dtype).reshape(kept.shape)
+
+
+def _array(values: list[Any], dtype: Any) -> Any:
+    """Values as an array: of objects where the request was one, or where they are not of one kind."""
+    if dtype.kind != "O":
+        found = np.array(values, dtype=dtype if dtype.kind in "mM" else None)
+        if found.dtype.kind != "U" or all(isinstance(value, str) for value in values):
+            return found
+    made = np.empty(len(values), dtype=object)
+    made[:] = values
+    return made
 
 
 def _rebuilt_frame(kept: Any, rows: list[Any], plan: Plan) -> Any:
     """Column by column, of the declared dtypes; a column that no row changed stays as it is."""
     import pandas as pd
 
-    changed = [row for row in rows if row is not UNCHANGED]
-    if not changed:
+    if all(row is UNCHANGED for row in rows):
         return kept
     kinds = {field.key: field.kind for field in plan.fields}
+    twice = set(kept.columns[kept.columns.duplicated()])
+    rows = [row if row is UNCHANGED else {k: v for k, v in row.items() if k not in twice} for row in rows]
     columns = {}
-    for key in dict.fromkeys(key for row in changed for key in row):
+    for key in dict.fromkeys(key for row in rows if row is not UNCHANGED for key in row):
         cells = kept[key].array if key in kept.columns else [None] * len(rows)
         values = [cell if row is UNCHANGED else row.get(key) for cell, row in zip(cells, rows, strict=True)]
         columns[key] = typed_column(values, kinds.get(key)).array
-    return pd.DataFrame(columns, index=kept.index)
+    made = pd.DataFrame(columns, index=kept.index)
+    if plan.filtered or not twice:
+        return made
+    return pd.concat([made, kept.loc[:, kept.columns.isin(twice)]], axis=1)

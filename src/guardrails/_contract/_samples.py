@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import datetime as dt
 import decimal
-from collections.abc import Iterable, Iterator
+import time
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
+from dataclasses import replace
 from functools import cache
 from itertools import product
 from typing import Any, Final
@@ -14,14 +16,15 @@ import numpy as np
 
 from ._checks import COMPARISONS, KINDS
 from ._judge import Findings, UnknownError, judge_value
-from ._pandera import constants_of
-from ._plan import Field, Plan
+from ._pandera import column_of, constants_of
+from ._plan import Clause, Field, How, Plan
 from ._regex import witness
 
 _AWARE: Final = dt.datetime(2024, 1, 1, tzinfo=dt.UTC)
 _NAIVE: Final = _AWARE.replace(tzinfo=None)
 _MOST: Final = 12  # plausible values per field
 _TRIED: Final = 400
+_LONGEST: Final = 256  # characters; longer texts may be beyond a pattern's bound
 
 
 @cache
@@ -90,26 +93,87 @@ def _plain(field: Field) -> tuple[Any, ...]:
     )
 
 
-def plausible(field: Field) -> list[Any]:
-    """Raw values of the field that hold, as many as are found; none for clauses nobody can guess."""
-    tried = [*constants(field), *_plain(field)]
-    texts = [text for text in tried if isinstance(text, str)][:_MOST]
-    joined = (a + b for a, b in product(texts, texts))
-    found = []
-    for value in (*tried, *joined):
-        findings = Findings()
-        with suppress(UnknownError):
-            judge_value(field, value, findings)
-            found += [] if findings.violations or findings.drifted else [value]
-        if len(found) == _MOST:
-            break
-    return found
+class Allowance:
+    """Time to spend: the next step is taken where the longest step so far would still end in time."""
+
+    __slots__ = ("_end", "_last", "_longest")
+
+    def __init__(self, seconds: float) -> None:
+        self._last = time.monotonic()
+        self._end = self._last + seconds
+        self._longest = 0.0
+
+    def left(self) -> bool:
+        """Whether there is time for one more step; ask before each."""
+        now = time.monotonic()
+        self._longest = max(self._longest, now - self._last)
+        self._last = now
+        return now + self._longest < self._end
 
 
-def records(plan: Plan, examples: Iterable[dict[Any, Any]]) -> Iterator[dict[Any, Any]]:
-    """Plausible records: the user's, then made ones; none where a field has no plausible value."""
-    yield from examples
-    values = {field.key: plausible(field) for field in plan.fields if field.matches is None}
-    if all(values.values()):
-        for i in range(_MOST):
-            yield {key: found[i % len(found)] for key, found in values.items()}
+class Samples:
+    """Values and records to try one schema with, each made once.
+
+    Attributes:
+        plan: the schema.
+        examples: the user's records.
+    """
+
+    __slots__ = ("_allowance", "_found", "examples", "plan")
+
+    def __init__(self, plan: Plan, examples: Sequence[Mapping[Any, Any]], seconds: float) -> None:
+        self.plan = plan
+        self.examples = examples
+        self._allowance = Allowance(seconds)
+        self._found: dict[Any, list[Any]] = {}
+
+    def given(self, field: Field) -> list[Any]:
+        """The field's values in the user's records."""
+        return [record[field.key] for record in self.examples if field.key in record]
+
+    def plausible(self, field: Field) -> list[Any]:
+        """Raw values of the field that hold, as many as are found; none for clauses nobody can guess."""
+        if field.key not in self._found:
+            self._found[field.key] = self._guessed(field)
+        return self._found[field.key]
+
+    def tried(self, field: Field) -> list[Any]:
+        """Raw values to try the field with."""
+        values = [*self.plausible(field), *constants(field), *self.given(field), *hostile()]
+        return [value for value in values if not (isinstance(value, str) and len(value) > _LONGEST)]
+
+    def records(self) -> Iterator[dict[Any, Any]]:
+        """Plausible records: the user's, then made ones; none where a field has no plausible value."""
+        yield from map(dict, self.examples)
+        values = {field.key: self.plausible(field) for field in self.plan.fields if field.matches is None}
+        if all(values.values()):
+            for i in range(_MOST):
+                yield {key: found[i % len(found)] for key, found in values.items()}
+
+    def _guessed(self, field: Field) -> list[Any]:
+        tried = [*constants(field), *_plain(field)]
+        texts = [text for text in tried if isinstance(text, str)][:_MOST]
+        joined = (a + b for a, b in product(texts, texts))
+        opaque = [clause for clause in field.clauses if clause.how is How.pandera]
+        plain = replace(field, clauses=tuple(clause for clause in field.clauses if clause not in opaque))
+        found: list[Any] = []
+        for value in (*tried, *joined):
+            if len(found) == (_MOST if not opaque else 2 * _MOST) or not self._allowance.left():
+                break
+            findings = Findings()
+            with suppress(UnknownError):
+                judge_value(plain, value, findings)
+                found += [] if findings.violations or findings.drifted else [value]
+        return self._asked(field, opaque, found)[:_MOST]
+
+    def _asked(self, field: Field, opaque: Sequence[Clause], values: list[Any]) -> list[Any]:
+        """The values for which pandera's clauses hold too, each clause asked once about all of them."""
+        for clause in opaque:
+            if not values or clause.check is None or not self._allowance.left():
+                break
+            with suppress(Exception):
+                column = column_of([field.read(value)[1] for value in values], field.kind.column)
+                output = np.asarray(clause.check(column).check_output, dtype=bool)
+                if output.shape == (len(values),):
+                    values = [value for value, good in zip(values, output, strict=True) if good]
+        return values

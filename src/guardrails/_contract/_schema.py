@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Hashable
+from dataclasses import replace
 from functools import partial
 from typing import Any
 
@@ -13,9 +14,9 @@ from guardrails._errors import ConfigurationError
 from guardrails._types import Violation
 
 from ._cells import Reader, State, is_null
-from ._checks import EXACT, NotCompilableError, Predicate, predicate
+from ._checks import EXACT, HOW, NotCompilableError, Predicate, predicate
 from ._judge import row_holds
-from ._kinds import kind_of, reader_of
+from ._kinds import is_row_model, kind_of, reader_of
 from ._pandera import (
     builtin_name,
     check_violation,
@@ -27,7 +28,7 @@ from ._pandera import (
     value_test,
 )
 from ._plan import Clause, Field, How, Kind, Parser, Plan
-from ._regex import ExplodingPatternError
+from ._regex import ExplodingPatternError, longest_text
 from ._verdict import UNDECLARED
 
 
@@ -38,6 +39,7 @@ def read_plan(schema: Any) -> Plan:
         ConfigurationError: a default is not of its column's dtype.
     """
     fields = tuple(_field(key, column, schema) for key, column in schema.columns.items())
+    fields = fields or _every_field(schema)
     return Plan(
         fields=fields,
         strict=_own(UNDECLARED, "strict=True", "extra") if schema.strict is True else None,
@@ -45,16 +47,14 @@ def read_plan(schema: Any) -> Plan:
         added=bool(schema.add_missing_columns),
         across=tuple(_across(check) for check in schema.checks if check.groupby is None),
         batch=_batch(schema),
-        parsers=tuple(
-            Parser(parser.name, How.pandera, partial(_parsed_record, parser)) for parser in schema.parsers
-        ),
+        parsers=(*map(_record_parser, schema.parsers), *_row_model(schema.dtype)),
         keys=frozenset(field.key for field in fields if field.matches is None),
     )
 
 
 def _field(key: Hashable, column: Any, schema: Any) -> Field:
     name = str(key)
-    dtype = schema.dtype if schema.dtype is not None else column.dtype
+    dtype = column.dtype if schema.dtype is None or is_row_model(schema.dtype) else schema.dtype
     coerce = bool(column.coerce or schema.coerce)
     kind = kind_of(dtype)
     read = reader_of(kind, dtype, coerce=coerce)
@@ -75,6 +75,16 @@ def _field(key: Hashable, column: Any, schema: Any) -> Field:
     )
 
 
+def _every_field(schema: Any) -> tuple[Field, ...]:
+    """The one rule of a schema that declares a dtype and no columns: pandera asks it of every column there is."""
+    if schema.dtype is None or is_row_model(schema.dtype):
+        return ()
+    import pandera.pandas as pa
+
+    declared = _field(".*", pa.Column(schema.dtype, required=False), schema)
+    return (replace(declared, matches=lambda _key: True),)
+
+
 def _default(default: Any, name: str, read: Reader) -> Any:
     state, value = read(default)
     if state is State.wrong:
@@ -88,8 +98,26 @@ def _own(field: str, text: str, kind: str, how: How = How.compiled) -> Clause:
 
 
 def _matcher(pattern: str) -> Callable[[Hashable], bool]:
-    match = re.compile(pattern).match
-    return lambda key: isinstance(key, str) and match(key) is not None
+    """Whether a key of a request belongs to a regex field; one too long for the pattern is tried on does not."""
+    match, longest = re.compile(pattern).match, _longest(pattern, "match", f"column {pattern!r}")
+
+    def matches(key: Hashable) -> bool:
+        return isinstance(key, str) and (longest is None or len(key) <= longest) and match(key) is not None
+
+    return matches
+
+
+def _longest(pattern: str | re.Pattern[str], how: str, what: str) -> int | None:
+    """The longest text that a pattern of the schema is tried on.
+
+    Raises:
+        ConfigurationError: its time explodes.
+    """
+    try:
+        return longest_text(pattern, how)
+    except ExplodingPatternError:
+        mend = "its time explodes on some short texts: rewrite it without nested or ambiguous repeats"
+        raise ConfigurationError.of("schema", what, mend) from None
 
 
 def _across(check: Any) -> Clause:
@@ -139,10 +167,12 @@ def _check(check: Any, field: str, kind: Kind) -> Clause:
     caveat = bool(check.raise_warning)
     if check.groupby is not None or builtin == "unique_values_eq":
         return Clause(violation, How.batch, caveat=caveat, check=check, builtin=builtin)
+    asked = value_test(check, kind.column)
+    if builtin in HOW:
+        asked = _bounded(asked, _longest(constants_of(check)["pattern"], HOW[builtin], clause_text(check)))
     on_null = check.ignore_na or _on_null(check, kind)
     holds = _plain(check, builtin, kind)
     how = How.pandera if holds is None else How.compiled
-    asked = value_test(check, kind.column)
     return Clause(violation, how, holds or asked, on_null, caveat, check, builtin, asked=asked)
 
 
@@ -156,10 +186,14 @@ def _plain(check: Any, builtin: str, kind: Kind) -> Callable[[Any], bool] | None
         plain = predicate(builtin, constants_of(check), kind.name)
     except NotCompilableError:
         return None
-    except ExplodingPatternError:
-        mend = "its time explodes on some short texts: rewrite it without nested or ambiguous repeats"
-        raise ConfigurationError.of("schema", clause_text(check), mend) from None
     return plain if kind.name != "any" else partial(_of_any, plain, value_test(check, kind.column))
+
+
+def _bounded(asked: Predicate, longest: int | None) -> Predicate:
+    """Pandera's form of a pattern, for texts that the pattern is tried on."""
+    if longest is None:
+        return asked
+    return lambda value: not (isinstance(value, str) and len(value) > longest) and asked(value)
 
 
 def _of_any(plain: Predicate, asked: Predicate, value: Any) -> bool:
@@ -175,6 +209,22 @@ def _on_null(check: Any, kind: Kind) -> bool:
         return passes(check, column_of([None], "float64" if narrow else kind.column)) is not False
     except Exception:
         return False
+
+
+def _record_parser(parser: Any) -> Parser:
+    return Parser(parser.name, How.pandera, partial(_parsed_record, parser))
+
+
+def _row_model(dtype: Any) -> tuple[Parser, ...]:
+    """The step of a schema whose dtype is a pydantic model of the whole row."""
+    if not is_row_model(dtype):
+        return ()
+    return (Parser(f"dtype={dtype.type.__name__}", How.compiled, partial(_modelled, dtype.type)),)
+
+
+def _modelled(model: Any, record: dict[Any, Any]) -> dict[Any, Any]:
+    # as pandera does it, without the frame
+    return model.model_validate(record).model_dump(by_alias=True)  # type: ignore[no-any-return]
 
 
 def _value_parser(parser: Any) -> Parser:

@@ -74,12 +74,12 @@ def record_test(
 
 def row_maker(plan: Plan) -> Callable[[dict[Any, Any]], Row]:
     """Makes the row that checks across fields see, of a record whose fields hold."""
-    read = [(f.key, f.read) for f in plan.fields if f.kind.name not in {"int", "bool"} or f.filled is None]
+    fields = [(f.key, None if f.kind.name in {"int", "bool"} and f.filled else f.read) for f in plan.fields]
 
     def make(record: dict[Any, Any]) -> Row:
-        values = dict(record)
-        for key, reader in read:
-            values[key] = reader(values[key])[1]
+        values = {key: record[key] if read is None else read(record[key])[1] for key, read in fields}
+        if len(record) > len(fields) and not plan.filtered:
+            values.update((key, record[key]) for key in record if key not in values)
         return row_of(values, plan)
 
     return make

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from ._judge import Row, typed_column
+from ._judge import typed_column
 from ._plan import Field, Plan
-from ._records import as_dict, cells, is_frame, record_at
+from ._records import as_dict, cells, is_frame
 
 Positions = NDArray[np.intp]
 
@@ -21,9 +21,10 @@ def cells_of(column: Any, positions: Positions) -> Any:
 
 
 def raw_columns(table: Any, order: Sequence[Any], positions: Positions) -> dict[Any, Any]:
-    """Raw columns by field, at some positions; a list of records gives the fields that every record has."""
+    """Raw columns by field, at some positions: of a DataFrame the names that occur once, of a list those in every record."""
     if is_frame(table):
-        return {name: table[name].iloc[positions] for name in table.columns}
+        once = ~table.columns.duplicated(keep=False)
+        return {table.columns[j]: table.iloc[positions, j] for j in np.flatnonzero(once)}
     if isinstance(table, np.ndarray):
         return {name: table[positions, j] for j, name in enumerate(order)}
     rows = [as_dict(table[i], order) for i in positions]
@@ -49,15 +50,3 @@ def _typed(field: Field | None, column: Any) -> Any:
         return column.array if hasattr(column, "array") else column
     values = [field.default if (read := field.read(value)[1]) is None else read for value in column]
     return typed_column(values, field.kind).array
-
-
-def plain_rows(frame: Any) -> Iterator[Row]:
-    """The rows of a typed frame as checks across fields see them."""
-    names = list(frame.columns)
-    for values in zip(*(frame[name].tolist() for name in names), strict=True):
-        yield Row(dict(zip(names, values, strict=True)))
-
-
-def records_at(table: Any, positions: Positions, order: Sequence[Any]) -> Iterator[Mapping[Any, Any]]:
-    """The rows at some positions as dicts of raw values."""
-    return (as_dict(record_at(table, int(i)), order) for i in positions)

@@ -53,6 +53,11 @@ def drifted(verdict: Verdict) -> tuple[Finding, ...]:
     return (Finding(CaveatCode.drifted_schema, clauses(verdict.drifted), fields(verdict.drifted)),)
 
 
+def drifted_answer(verdict: Verdict) -> tuple[Finding, ...]:
+    """The `drifted_schema` finding of an answer that breaks only clauses of severity `caveat`."""
+    return tuple(replace(each, detail=f"in the answer, {each.detail}") for each in drifted(verdict))
+
+
 def bad_output(violations: Sequence[Violation], candidate: Candidate) -> tuple[Finding, ...]:
     """The `output` finding of an answer that breaks the output check."""
     return (*candidate.own, Finding(CaveatCode.output, clauses(violations), fields(violations)))

@@ -11,7 +11,7 @@ from .._conformal import TableMeasured
 from .._types import CaveatCode, Finding
 from ._candidate import Candidate
 from ._decisions import take
-from ._findings import bad_output
+from ._findings import bad_output, drifted_answer
 from ._rows import Positions, Rows
 
 Fact = Sequence[Any] | None  # one per row, None where nobody asks for it
@@ -65,8 +65,12 @@ def findings_by_place(
     for places, measured in groups:
         seen.update((int(places[at]), findings) for at, findings in measured.findings.items())
     if candidate.output is not None:
-        found = candidate.output.check_table(values, len(values))
-        seen.update((at, bad_output(violations, candidate)) for at, violations in found.items())
+        for at, noted in candidate.output.check_table(values, len(values)).items():
+            seen[at] = (
+                bad_output(noted.violations, candidate)
+                if noted.violations
+                else (*drifted_answer(noted), *seen.get(at, ()))
+            )
     return joined(seen, drift, own) if drift or own else seen
 
 

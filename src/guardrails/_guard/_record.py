@@ -21,6 +21,7 @@ from ._findings import (
     breaks_output,
     broken,
     drifted,
+    drifted_answer,
     failed,
     no_answer,
     own_fault,
@@ -226,9 +227,10 @@ def _measure(trial: Trial, candidate: Candidate, value: Any) -> tuple[Finding, .
     if (problem := no_answer(value)) is not None:
         trial.measured = trial.value = None
         return (*candidate.own, problem)
-    if candidate.output is not None and (violations := candidate.output.check(value)):
+    noted = HOLDS if candidate.output is None else candidate.output.check(value)
+    if noted.violations:
         trial.measured = None
-        return bad_output(violations, candidate)
+        return bad_output(noted.violations, candidate)
     engine, request = trial.engine, trial.request
     if engine.has_facts:
         facts = engine.cohort.of(request), engine.difficulty.of(request)
@@ -236,4 +238,4 @@ def _measure(trial: Trial, candidate: Candidate, value: Any) -> tuple[Finding, .
     else:
         measured = candidate.measure.one(value, trial.asked)
     trial.measured = measured
-    return measured.findings
+    return measured.findings if noted is HOLDS else (*drifted_answer(noted), *measured.findings)

@@ -72,7 +72,9 @@ class Trial(Course):
 
     def bad(self, candidate: Candidate, value: Any) -> bool:
         """Whether an answer that nobody waits for breaks the output check, or cannot be read."""
-        if no_answer(value) is not None or (candidate.output is not None and candidate.output.check(value)):
+        if no_answer(value) is not None:
+            return True
+        if candidate.output is not None and candidate.output.check(value).violations:
             return True
         return breaks_output(candidate.measure.one(value).findings)
 
