@@ -106,11 +106,27 @@ def columns(draw):
     return pa.Column(dtype, drawn, required=draw(st.integers(0, 5)) > 0, **flags)
 
 
+OF_ROWS = [
+    [],
+    [],
+    [C(lambda row: row["c0"] != 5, element_wise=True, name="not five")],
+    [C(lambda row: len(row) < 4 or str(row["c0"]) != "a", element_wise=True, name="short or not a")],
+    [C(lambda frame: frame["c0"].astype(str) != "abc", name="not abc")],
+]
+OPAQUE = C(lambda values: values.astype(str) != "red", name="not red")
+
+
 @st.composite
 def schemas(draw):
+    """Some with checks of the row, few with one that only pandera can judge, which is slow."""
     made = draw(st.lists(columns(), min_size=1, max_size=3))
     strict = draw(st.sampled_from([False, False, True, "filter"]))
-    return pa.DataFrameSchema({f"c{i}": column for i, column in enumerate(made)}, strict=strict)
+    checks = draw(st.sampled_from(OF_ROWS))
+    if draw(st.integers(0, 9)) == 9:
+        made[-1].checks = [*made[-1].checks, OPAQUE]
+    return pa.DataFrameSchema(
+        {f"c{i}": column for i, column in enumerate(made)}, checks=checks, strict=strict
+    )
 
 
 @st.composite

@@ -444,3 +444,57 @@ def test_both_zeros_are_themselves():
     check = pa.Check(lambda v: math.copysign(1, v) < 0, element_wise=True, name="negative")
     contract = Contract(pa.DataFrameSchema({"a": pa.Column(float, check)}))
     assert contract.check_table(pd.DataFrame({"a": [0.0, -0.0] * 300})).ok.tolist() == [False, True] * 300
+
+
+@pytest.mark.parametrize("value", [5, 5.0, np.float64(5), np.float32(5), np.int8(5)])
+def test_a_row_check_beside_a_check_that_only_pandera_judges(value):
+    """Sees the value that was read, alone and in a table, whoever judged its field."""
+    opaque = pa.Check(lambda s: s >= 0, name="opaque")
+    seen = []
+    row = pa.Check(lambda r: seen.append((type(r["a"]), r["a"])) or True, element_wise=True, name="see")
+    contract = Contract(pa.DataFrameSchema({"a": pa.Column(int, opaque)}, checks=row))
+    seen.clear()
+    contract.check({"a": value})
+    contract.check_table(np.array([[value]] * 60))
+    contract.check_table(pd.DataFrame({"a": [value] * 600}))
+    assert set(seen) == {(int, 5)}
+
+
+def test_column_names_that_repeat_are_a_matter_of_the_table():
+    """And so is an index, whatever its levels; a record has neither."""
+    unique = pa.DataFrameSchema({"a": pa.Column(int)}, unique_column_names=True)
+    twice = pd.DataFrame([[1, 2, 3]], columns=["a", "u", "u"])
+    assert [v.kind for v in Contract(unique).check_table(twice).batch] == ["duplicate"]
+    assert not Contract(unique).check_table(twice.iloc[:, :2]).batch
+    levels = pa.MultiIndex([pa.Index(int, name="i"), pa.Index(str, name="j")])
+    for semantics in ("record", "pandera"):
+        contract = Contract(pa.DataFrameSchema({"a": pa.Column(int)}, index=levels), semantics=semantics)
+        assert bool(contract.check({"a": 1}).violations) == (semantics == "pandera")
+
+
+def test_an_answer_that_is_no_bool_means_what_pandera_makes_of_it():
+    """A check that forgets to return, or returns a number, alone and in a table."""
+    for answer in (None, 1, 0, "", [1]):
+        check = pa.Check(lambda _, answer=answer: answer, element_wise=True, name="odd")
+        schema = pa.DataFrameSchema({"a": pa.Column(int, check)})
+        record, exact = (Contract(schema, semantics=name) for name in ("record", "pandera"))
+        assert bool(record.check({"a": 1}).violations) == bool(exact.check({"a": 1}).violations)
+        assert record.check_table(pd.DataFrame({"a": [1] * 600})).ok.all() == (
+            not record.check({"a": 1}).violations
+        )
+
+
+def test_a_check_of_groups_disagrees_with_nobody():
+    """It is for tables; a record does not have the groups."""
+    grouped = pa.Check(lambda groups: groups["x"].mean() > 5, groupby="g", name="mean")
+    contract = Contract(pa.DataFrameSchema({"a": pa.Column(int, grouped), "g": pa.Column(str)}))
+    assert "a: mean: batch only" in contract.explain()
+
+
+def test_a_filter_makes_a_transformed_array_shorter():
+    """An array's undeclared fields are dropped as a dict's are."""
+    schema = pa.DataFrameSchema({"n": pa.Column(int, coerce=True)}, strict="filter")
+    contract = Contract(schema, fields=["id", "n"], transform=True)
+    sent = np.array([["u", "1"], ["v", "x"], ["w", "3"]], dtype=object)
+    assert contract.check(sent[0]).request.tolist() == [1]
+    assert contract.check_table(sent).table.tolist() == [[1], [3]]

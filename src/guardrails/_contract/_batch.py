@@ -35,27 +35,29 @@ def broken_batch(
             typed = typed_frame(table, plan, order, positions)
         except Exception:  # what no frame can hold, nobody can judge
             return tuple(clause.violation for clause in clauses)
-        index = table.iloc[positions].index if is_frame(table) else None
-        return tuple(c.violation for c in clauses if not _holds(c, typed, index, schema))
+        rows = table.iloc[positions] if is_frame(table) else typed
+        return tuple(c.violation for c in clauses if not _holds(c, typed, rows, schema))
 
 
-def _holds(clause: Clause, typed: Any, index: Any, schema: Any) -> bool:
+def _holds(clause: Clause, typed: Any, rows: Any, schema: Any) -> bool:
     try:
         if clause.check is not None:
             field = clause.violation.field
             return bool(clause.check(typed, field or None).check_passed)
-        return _own_holds(clause, typed, index, schema)
+        return _own_holds(clause, typed, rows, schema)
     except Exception:
         return False
 
 
-def _own_holds(clause: Clause, typed: Any, index: Any, schema: Any) -> bool:
-    """A clause of the schema itself: order of columns, index, values that occur once."""
+def _own_holds(clause: Clause, typed: Any, rows: Any, schema: Any) -> bool:
+    """A clause of the schema itself: names and order of columns, index, values that occur once."""
     kind, field = clause.violation.kind, clause.violation.field
+    if kind == "duplicate":
+        return bool(rows.columns.is_unique)
     if kind == "order":
         declared = [key for key in schema.columns if key in typed.columns]
         return [key for key in typed.columns if key in schema.columns] == declared
     if kind == "index":
-        return index is None or schema.index.validate(typed.set_index(index)) is not None
+        return rows is typed or schema.index.validate(typed.set_index(rows.index)) is not None
     names = [field] if field else clause.names
     return not typed.duplicated([name for name in names if name in typed.columns]).any()

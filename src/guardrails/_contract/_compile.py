@@ -27,7 +27,7 @@ from ._options import (
     with_row_checks,
     with_seen,
 )
-from ._pandera import record_violations, silenced
+from ._pandera import record_violations, silenced, warmed
 from ._parity import Held, held, one_row_held
 from ._plan import Clause, How, Plan
 from ._probe import needs_many_rows, seen_categories
@@ -37,6 +37,8 @@ from ._source import Accept, record_test
 from ._verdict import HOLDS, Verdict
 
 _TIMED: Final = 5
+_PROBING: Final = 0.08  # seconds of finding out which checks need many rows
+_HOLDING: Final = 0.12  # seconds of holding against pandera, and what probing left
 _TIMING: Final = 0.03  # seconds of timing one record, where that is not slower itself
 _SAMPLING: Final = 0.1  # seconds in which values to try are made up
 
@@ -159,6 +161,7 @@ def _as_record(
     plan = with_ages(read_plan(schema), ages(options.max_age, options.max_ahead, options.clock))
     if settled is None:
         with silenced():
+            warmed()
             settled = _found_out(plan, schema, examples)
     plan = with_seen(plan, settled.seen)
     plan = with_row_checks(severities(plan, options.severity), options.row_checks)
@@ -179,8 +182,9 @@ def _settle(settled: Settled, clause: Clause) -> Clause:
 
 def _found_out(plan: Plan, schema: Any, examples: Sequence[Mapping[Any, Any]]) -> Settled:
     samples = Samples(plan, examples, _SAMPLING)
-    together, unprobed = needs_many_rows(samples)
-    parity = held(samples, schema)
+    end = time.monotonic() + _PROBING + _HOLDING
+    together, unprobed = needs_many_rows(samples, _PROBING)
+    parity = held(samples, schema, together, end - time.monotonic())
     seen = seen_categories(samples)
     settled = Settled(parity.demoted, together, seen, untried=unprobed | parity.untried, rows=parity.rows)
     plan = changed(plan, partial(_settle, settled))
@@ -218,8 +222,9 @@ def _as_one_row(
     plan = with_one_row_readers(original) if known else without_readers(original)
     if settled is None:
         with silenced():
+            warmed()
             samples = Samples(original, examples, _SAMPLING)
-            parity = one_row_held(plan, samples, schema) if known else Held(rows=1)
+            parity = one_row_held(plan, samples, schema, _HOLDING) if known else Held(rows=1)
             seconds = _seconds(partial(record_violations, schema), _any_record(samples))
             settled = Settled(parity.demoted, seconds=seconds, untried=parity.untried, rows=parity.rows)
     names = {violation.field for violation in settled.demoted}

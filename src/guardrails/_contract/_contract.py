@@ -266,11 +266,12 @@ def _example_records(examples: object, order: Sequence[Any]) -> list[dict[Any, A
 
 def _positions(fields: Sequence[str] | None, schema: Any) -> tuple[Any, ...]:
     """The keys by position, for arrays."""
+    plain = {key: column for key, column in schema.columns.items() if not column.regex}
     if fields is None:
-        return tuple(schema.columns)
-    keys = {str(key): key for key in schema.columns}
+        return tuple(plain)
+    keys = {str(key): key for key in plain}
     names = tuple(fields)
-    required = [str(key) for key, column in schema.columns.items() if column.required]
+    required = [str(key) for key, column in plain.items() if column.required]
     if not set(required) <= set(names) or len(set(names)) < len(names):
         raise ConfigurationError.of(
             "fields", names, "must name each required field once, in the order of the array"

@@ -85,7 +85,9 @@ class Writer:
             objects = value.dtype.hasobject
             cells = self.stable(value.tolist()) if objects else hashlib.sha256(value.tobytes()).hexdigest()
             return ["array", str(value.dtype), list(value.shape), cells]
-        if not type(value).__module__.startswith("pandas.") or not hasattr(value, "to_numpy"):
+        if _package(type(value).__module__) != "pandas" or not (
+            hasattr(value, "to_numpy") and hasattr(value, "ndim")
+        ):
             return None
         labels = [self.stable(list(axis)) for axis in getattr(value, "axes", ())]
         parts = [value] if value.ndim == 1 else [value.iloc[:, j] for j in range(value.shape[1])]

@@ -8,6 +8,7 @@ import warnings
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
+from functools import cache
 from threading import Lock
 from typing import Any, Final
 
@@ -27,6 +28,7 @@ _REASONS: Final[Mapping[str, tuple[str, str]]] = {
     "DUPLICATES": ("unique", "unique"),
     "INVALID_COLUMN_NAME": ("regex=True", "missing"),
     "ADD_MISSING_COLUMN_NO_DEFAULT": ("required=True", "missing"),
+    "MISMATCH_INDEX": ("index", "index"),
 }
 LONGEST_CLAUSE: Final = 120
 
@@ -52,6 +54,17 @@ def silenced() -> Iterator[None]:
     with _SILENCE, warnings.catch_warnings():
         warnings.simplefilter("ignore")
         yield
+
+
+@cache
+def warmed() -> None:
+    """Ask pandera a first question, once in a process: it imports and registers then, which is no time of a check."""
+    import pandas as pd
+    import pandera.pandas as pa
+
+    column = pa.Column(int, pa.Check.ge(0))
+    for value in (0, -1):
+        violations_of(pa.DataFrameSchema({"first": column}), pd.DataFrame({"first": [value]}))
 
 
 def schema_of(value: object, parameter: str = "schema") -> Any:
@@ -197,6 +210,8 @@ def violation_of(error: Any, schema: Any) -> Violation:
     field = UNDECLARED if reason == "COLUMN_NOT_IN_SCHEMA" else _declared_name(error, reason, schema)
     if reason in _REASONS:
         return Violation(field, *_REASONS[reason])
+    if error.check is None:
+        return Violation(field, "schema.validate", "custom")
     if isinstance(error.check, str):
         return Violation(field, error.check[:LONGEST_CLAUSE], "dtype")
     return check_violation(error.check, field)

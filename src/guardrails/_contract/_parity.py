@@ -5,8 +5,9 @@ The oracle is pandera's own check on a column of the values that were read, and 
 
 from __future__ import annotations
 
+import copy
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from itertools import islice, takewhile, zip_longest
 from typing import Any, Final
@@ -17,11 +18,11 @@ from guardrails._types import Violation
 
 from ._cells import State
 from ._judge import Findings, Judge, UnknownError, holds, judge_value
+from ._options import all_clauses
 from ._pandera import column_of, passes, record_violations, violations_of
 from ._plan import Clause, Field, How, Plan
 from ._samples import Allowance, Samples, hostile
 
-SECONDS = 0.12  # of trying; whoever builds a contract waits for it
 _ROWS: Final = 12
 _ENOUGH: Final = 5  # values of one field that count as a trial
 
@@ -41,16 +42,24 @@ class Held:
     rows: int = 0
 
 
-def held(samples: Samples, schema: Any) -> Held:
+def held(samples: Samples, schema: Any, together: Collection[Violation], seconds: float) -> Held:
     """Hold the compiled clauses against pandera, on values made from the schema and the user's own.
 
     Args:
         samples: of the schema, under record semantics.
         schema: pandera's.
+        together: the clauses that were found to need many rows.
+        seconds: how long, half of it for single columns and half for whole rows.
     """
-    allowance = Allowance(SECONDS)
+    schema = copy.copy(schema)
+    schema.index = None  # a record has none
+    ignored = {
+        *together,
+        *(clause.violation for clause in all_clauses(samples.plan) if clause.how is How.batch),
+    }
     found: set[Violation] = set()
     untried: set[Violation] = set()
+    allowance = Allowance(seconds / 2)
     for field in samples.plan.fields:
         clauses = _comparable(field)
         if clauses and allowance.left():
@@ -59,10 +68,11 @@ def held(samples: Samples, schema: Any) -> Held:
             untried |= {clause.violation for clause in clauses}
     judge = Judge(samples.plan, transform=False)
     rows = 0
+    allowance = Allowance(seconds / 2)
     for row in _rows(samples):
         if not allowance.left():
             break
-        disputed = _by_row(judge, schema, row)
+        disputed = _by_row(judge, schema, row, ignored)
         rows += disputed is not None
         found |= disputed or set()
     return Held(frozenset(found), frozenset(untried), rows)
@@ -114,25 +124,28 @@ def _rows(samples: Samples) -> Iterable[dict[Any, Any]]:
                 yield base[i % len(base)] | {field.key: value}
 
 
-def _by_row(judge: Judge, schema: Any, record: dict[Any, Any]) -> set[Violation] | None:
+def _by_row(
+    judge: Judge, schema: Any, record: dict[Any, Any], ignored: Collection[Violation]
+) -> set[Violation] | None:
     """The clauses on which one whole row is judged differently; None for a row that pandera cannot be asked about."""
     findings = Findings()
     row = judge.row(record, findings)
     if row is None or any(value is None for value in row.values()) or judge.plan.parsers:
         return None
     frame = judge.frame([row])
-    ours = {v for v in judge.judge(record).violations if v.kind not in _OURS}
-    theirs = set(violations_of(schema, frame))
+    ours = {v for v in judge.judge(record).violations if v.kind not in _OURS and v not in ignored}
+    theirs = {v for v in violations_of(schema, frame) if v not in ignored}
     return set() if bool(ours) == bool(theirs) else (ours or theirs)
 
 
-def one_row_held(plan: Plan, samples: Samples, schema: Any) -> Held:
+def one_row_held(plan: Plan, samples: Samples, schema: Any, seconds: float) -> Held:
     """Hold each field against `schema.validate` of a one-row frame; a field goes by its dtype's clause.
 
     Args:
         plan: the schema, as the one-row frame reads it.
         samples: of the schema.
         schema: pandera's.
+        seconds: how long.
     """
     import pandera.pandas as pa
 
@@ -142,7 +155,7 @@ def one_row_held(plan: Plan, samples: Samples, schema: Any) -> Held:
     pairs = list(zip(fields, alone, strict=True))
     trials = zip_longest(*map(samples.tried, fields), fillvalue=_NOTHING)  # one value of each field in turn
     found, tried = set(), Counter[Violation]()
-    allowance = Allowance(SECONDS)
+    allowance = Allowance(seconds)
     for field, part, value in (
         (*each, value) for values in trials for each, value in zip(pairs, values, strict=True)
     ):

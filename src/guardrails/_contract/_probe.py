@@ -21,7 +21,6 @@ from ._parity import read_values
 from ._plan import Clause, Field, How
 from ._samples import Allowance, Samples
 
-SECONDS = 0.08  # of probing; whoever builds a contract waits for it
 _ENOUGH: Final = 5  # questions that show what a check depends on, mostly
 _CATEGORIES: Final = 50  # a field with more distinct values is no category
 _ROWS_EACH: Final = 10  # examples per distinct value, so that one more is news
@@ -29,9 +28,9 @@ _ROWS_EACH: Final = 10  # examples per distinct value, so that one more is news
 _Trial = Generator[None, None, bool]
 
 
-def needs_many_rows(samples: Samples) -> tuple[frozenset[Violation], frozenset[Violation]]:
+def needs_many_rows(samples: Samples, seconds: float) -> tuple[frozenset[Violation], frozenset[Violation]]:
     """The opaque checks whose answer is one for the whole table or depends on other rows; those there was no time for."""
-    allowance = Allowance(SECONDS)
+    allowance = Allowance(seconds)
     trials: dict[Violation, _Trial] = {}
     for field in samples.plan.fields:
         opaque = [

@@ -26,7 +26,9 @@ def rebuilt(request: Any, row: dict[Any, Any], fields: Sequence[Any]) -> Any:
     if isinstance(request, Mapping):
         return row
     if isinstance(request, np.ndarray):
-        return _array([row[name] for name in fields], request.dtype)
+        return _array(
+            [row[name] for name in fields if name in row], request.dtype
+        )  # a filter makes it shorter
     if isinstance(request, tuple):
         return request._replace(**{name: row[name] for name in request._fields if name in row})  # type: ignore[attr-defined]
     if field_names(request) is None:
@@ -57,7 +59,9 @@ def rebuilt_table(table: Any, ok: NDArray[np.bool_], verdicts: Mapping[int, Verd
     merged = [old if new is UNCHANGED else new for old, new in zip(kept, rows, strict=True)]
     if not isinstance(table, np.ndarray):
         return type(table)(merged)
-    return _array([cell for row in merged for cell in row], table.dtype).reshape(kept.shape)
+    if not merged:
+        return kept
+    return _array([cell for row in merged for cell in row], table.dtype).reshape(len(merged), -1)
 
 
 def _array(values: list[Any], dtype: Any) -> Any:

@@ -94,7 +94,7 @@ def _plain(field: Field) -> tuple[Any, ...]:
 
 
 class Allowance:
-    """Time to spend: the next step is taken where the longest step so far would still end in time."""
+    """Time to spend: the next step is taken where one like the longest of late would still end in time."""
 
     __slots__ = ("_end", "_last", "_longest")
 
@@ -106,7 +106,7 @@ class Allowance:
     def left(self) -> bool:
         """Whether there is time for one more step; ask before each."""
         now = time.monotonic()
-        self._longest = max(self._longest, now - self._last)
+        self._longest = max(self._longest / 2, now - self._last)
         self._last = now
         return now + self._longest < self._end
 
@@ -119,12 +119,12 @@ class Samples:
         examples: the user's records.
     """
 
-    __slots__ = ("_allowance", "_found", "examples", "plan")
+    __slots__ = ("_found", "_left", "examples", "plan")
 
     def __init__(self, plan: Plan, examples: Sequence[Mapping[Any, Any]], seconds: float) -> None:
         self.plan = plan
         self.examples = examples
-        self._allowance = Allowance(seconds)
+        self._left = seconds  # of making values, whatever is done between
         self._found: dict[Any, list[Any]] = {}
 
     def given(self, field: Field) -> list[Any]:
@@ -134,7 +134,9 @@ class Samples:
     def plausible(self, field: Field) -> list[Any]:
         """Raw values of the field that hold, as many as are found; none for clauses nobody can guess."""
         if field.key not in self._found:
-            self._found[field.key] = self._guessed(field)
+            start = time.monotonic()
+            self._found[field.key] = self._guessed(field, Allowance(self._left))
+            self._left -= time.monotonic() - start
         return self._found[field.key]
 
     def tried(self, field: Field) -> list[Any]:
@@ -150,7 +152,7 @@ class Samples:
             for i in range(_MOST):
                 yield {key: found[i % len(found)] for key, found in values.items()}
 
-    def _guessed(self, field: Field) -> list[Any]:
+    def _guessed(self, field: Field, allowance: Allowance) -> list[Any]:
         tried = [*constants(field), *_plain(field)]
         texts = [text for text in tried if isinstance(text, str)][:_MOST]
         joined = (a + b for a, b in product(texts, texts))
@@ -158,22 +160,23 @@ class Samples:
         plain = replace(field, clauses=tuple(clause for clause in field.clauses if clause not in opaque))
         found: list[Any] = []
         for value in (*tried, *joined):
-            if len(found) == (_MOST if not opaque else 2 * _MOST) or not self._allowance.left():
+            if len(found) == (_MOST if not opaque else 2 * _MOST) or not allowance.left():
                 break
             findings = Findings()
             with suppress(UnknownError):
                 judge_value(plain, value, findings)
                 found += [] if findings.violations or findings.drifted else [value]
-        return self._asked(field, opaque, found)[:_MOST]
+        return _asked(field, opaque, found, allowance)[:_MOST]
 
-    def _asked(self, field: Field, opaque: Sequence[Clause], values: list[Any]) -> list[Any]:
-        """The values for which pandera's clauses hold too, each clause asked once about all of them."""
-        for clause in opaque:
-            if not values or clause.check is None or not self._allowance.left():
-                break
-            with suppress(Exception):
-                column = column_of([field.read(value)[1] for value in values], field.kind.column)
-                output = np.asarray(clause.check(column).check_output, dtype=bool)
-                if output.shape == (len(values),):
-                    values = [value for value, good in zip(values, output, strict=True) if good]
-        return values
+
+def _asked(field: Field, opaque: Sequence[Clause], values: list[Any], allowance: Allowance) -> list[Any]:
+    """The values for which pandera's clauses hold too, each clause asked once about all of them."""
+    for clause in opaque:
+        if not values or clause.check is None or not allowance.left():
+            break
+        with suppress(Exception):
+            column = column_of([field.read(value)[1] for value in values], field.kind.column)
+            output = np.asarray(clause.check(column).check_output, dtype=bool)
+            if output.shape == (len(values),):
+                values = [value for value, good in zip(values, output, strict=True) if good]
+    return values

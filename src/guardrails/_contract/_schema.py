@@ -142,6 +142,7 @@ def _batch(schema: Any) -> tuple[Clause, ...]:
     found += [_joint(names) for names in joint_names(schema.unique)]
     found += [_own("", "ordered=True", "order", How.batch)] * bool(schema.ordered)
     found += [_own("", "index", "index", How.batch)] * (schema.index is not None)
+    found += [_own("", "unique_column_names=True", "duplicate", How.batch)] * bool(schema.unique_column_names)
     groups = [check for check in schema.checks if check.groupby is not None]
     found += [Clause(Violation("", clause_text(check), "custom"), How.batch, check=check) for check in groups]
     return tuple(found)
@@ -171,22 +172,32 @@ def _check(check: Any, field: str, kind: Kind) -> Clause:
     if builtin in HOW:
         asked = _bounded(asked, _longest(constants_of(check)["pattern"], HOW[builtin], clause_text(check)))
     on_null = check.ignore_na or _on_null(check, kind)
-    holds = _plain(check, builtin, kind)
+    holds = _plain(check, builtin, kind, asked)
     how = How.pandera if holds is None else How.compiled
     return Clause(violation, how, holds or asked, on_null, caveat, check, builtin, asked=asked)
 
 
-def _plain(check: Any, builtin: str, kind: Kind) -> Callable[[Any], bool] | None:
+def _answering(function: Callable[[Any], Any], asked: Predicate) -> Predicate:
+    """A user's function; what pandas makes of an answer that is no bool, only pandera knows."""
+
+    def holds(value: Any) -> bool:
+        answer = function(value)
+        return bool(answer) if isinstance(answer, bool | np.bool_) else asked(value)
+
+    return holds
+
+
+def _plain(check: Any, builtin: str, kind: Kind, asked: Predicate) -> Callable[[Any], bool] | None:
     """The plain form of a check, None where it has none."""
     if check.element_wise and not builtin:
-        return partial(function_of(check), **constants_of(check))
+        return _answering(partial(function_of(check), **constants_of(check)), asked)
     if check.element_wise or not builtin or kind.name == "other":
         return None
     try:
         plain = predicate(builtin, constants_of(check), kind.name)
     except NotCompilableError:
         return None
-    return plain if kind.name != "any" else partial(_of_any, plain, value_test(check, kind.column))
+    return plain if kind.name != "any" else partial(_of_any, plain, asked)
 
 
 def _bounded(asked: Predicate, longest: int | None) -> Predicate:

@@ -10,13 +10,14 @@ import re
 from collections.abc import Callable
 from dataclasses import replace
 from enum import Enum, auto
+from functools import partial
 from typing import Any, Final
 
 import numpy as np
 
 from ._checks import EXACT
 from ._inline import BOUND, Names, clause_tests
-from ._judge import Findings, Row, judge_value, row_of
+from ._judge import Findings, Row, judge_value, read_cell, row_of
 from ._kinds import single_of
 from ._plan import Field, How, Plan
 
@@ -74,7 +75,7 @@ def record_test(
 
 def row_maker(plan: Plan) -> Callable[[dict[Any, Any]], Row]:
     """Makes the row that checks across fields see, of a record whose fields hold."""
-    fields = [(f.key, None if f.kind.name in {"int", "bool"} and f.filled else f.read) for f in plan.fields]
+    fields = [(f.key, None if _is_read(f) else partial(read_cell, f)) for f in plan.fields]
 
     def make(record: dict[Any, Any]) -> Row:
         values = {key: record[key] if read is None else read(record[key])[1] for key, read in fields}
@@ -83,6 +84,12 @@ def row_maker(plan: Plan) -> Callable[[dict[Any, Any]], Row]:
         return row_of(values, plan)
 
     return make
+
+
+def _is_read(declared: Field) -> bool:
+    """Whether a value that passes the test of a whole record with a check across fields is what reading would give."""
+    by_judge = declared.parsers or any(clause.how is How.pandera for clause in declared.clauses)
+    return declared.kind.name in {"int", "bool"} and declared.filled is not None and not by_judge
 
 
 def cell_test(declared: Field) -> Callable[[Any], bool]:
