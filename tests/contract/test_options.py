@@ -408,3 +408,13 @@ def test_a_dtype_without_columns_is_asked_of_every_field(n):
     frame = pd.DataFrame({"a": [1.0] * n, 5: ["x"] * n})
     assert contract.check({"a": 1.0, "b": 2}) is HOLDS
     assert [kinds(contract.check_table(frame).rows[i]) for i in range(n)] == [["dtype"]] * n
+
+
+@pytest.mark.parametrize(
+    "option",
+    [{"max_age": ["a"]}, {"max_ahead": "a"}, {"severity": "caveat"}, {"row_checks": "own"}, {"fields": "ab"}],
+)
+def test_an_option_of_another_kind_is_a_mistake(option):
+    """The message names the parameter and says how it is given."""
+    with pytest.raises(ConfigurationError, match=f"^{next(iter(option))}: must be a (dict|list)"):
+        Contract(SCHEMA, **option)

@@ -139,3 +139,23 @@ def test_a_caveat_about_an_answer_is_kept(kind):
     assert check.check(2.0) == Verdict(drifted=(RANGE,))
     assert check.check(20.0).violations
     assert check.check_table(TABLES[kind], 3) == {1: Verdict(drifted=(RANGE,))}
+
+
+NAMES = {"text": ["no", "yes"], "numbers": [0, 1]}
+
+
+@pytest.mark.parametrize("names", NAMES)
+@pytest.mark.parametrize("n", [3, 700])
+@pytest.mark.parametrize("columns", [1, 2])
+@pytest.mark.parametrize("dtype", [float, "float32", object])
+def test_many_answers_get_the_verdicts_that_each_gets(names, n, columns, dtype):
+    """Arrays and tables, looked at as a whole where that is the same."""
+    keys = NAMES[names][:columns]
+    check = output_of(pa.DataFrameSchema({key: pa.Column(float, pa.Check.in_range(0, 1)) for key in keys}))
+    cells = np.random.default_rng(0).choice([0.5, 1.0, 1.5, np.nan], (n, columns), p=[0.6, 0.2, 0.1, 0.1])
+    wide = np.hstack([cells, cells]) if columns == 1 else cells
+    tables = [cells.astype(dtype), wide.astype(dtype), pd.DataFrame(cells, columns=keys)]
+    for table in [*tables, cells[:, 0]]:
+        rows = table.to_dict("records") if isinstance(table, pd.DataFrame) else list(table)
+        alone = {i: verdict for i, row in enumerate(rows) if (verdict := check.check(row)) is not HOLDS}
+        assert dict(check.check_table(table, n)) == alone

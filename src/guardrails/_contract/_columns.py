@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ._judge import Findings, Judge, holds, judge_absence, judge_value
-from ._masks import rowwise, sure_cells
+from ._masks import only_text, rowwise, sure_cells
 from ._plan import Clause, Field, How, Plan
 from ._records import is_frame
 from ._rows import Rows, alike, rows_at
@@ -68,6 +68,7 @@ class Columns:
         across = [clause for clause in self._plan.across if clause.how is not How.batch]
         if across and ok.any():
             self._add_across(across, table, np.flatnonzero(ok), ok, rows)
+            rows = dict(sorted(rows.items()))
         return ok, rows
 
     def _field(
@@ -129,6 +130,7 @@ def _judged(declared: Field, column: Any, positions: Positions) -> dict[int, Fin
     known: dict[Any, Findings] = {}
     # columns of objects and of categories hold equal cells of two types
     uniform = type(column.dtype).__name__ not in {"ObjectDType", "CategoricalDtype"}
+    uniform = uniform or only_text(declared, column)
     for position, value in zip(positions.tolist(), cells_of(column, positions), strict=True):
         findings = _shared(declared, value, known) if uniform else _findings(declared, value)
         if findings.violations or findings.drifted:

@@ -19,7 +19,7 @@ from ._described import described
 from ._explain import explained
 from ._fingerprint import fingerprint_of
 from ._judge import UnknownError
-from ._options import choice
+from ._options import by_key, choice, names_of
 from ._pandera import record_violations, reporting, schema_of, warned
 from ._rebuild import rebuilt, rebuilt_table
 from ._records import ACCEPTED, UnreadableError, as_dict, is_frame, length_of, records_of
@@ -104,10 +104,10 @@ class Contract:
             semantics=semantics,
             transform=transform,
             uncompiled=uncompiled,
-            max_age=dict(max_age or {}),
-            max_ahead=dict(max_ahead or {}),
-            severity=dict(severity or {}),
-            row_checks=tuple(row_checks),
+            max_age=by_key("max_age", max_age, "field"),
+            max_ahead=by_key("max_ahead", max_ahead, "field"),
+            severity=by_key("severity", severity, "field, or by (field, kind or text of a clause)"),
+            row_checks=names_of("row_checks", row_checks),
             clock=clock,
         )
         self._options.require_record_semantics()
@@ -270,7 +270,7 @@ def _positions(fields: Sequence[str] | None, schema: Any) -> tuple[Any, ...]:
     if fields is None:
         return tuple(plain)
     keys = {str(key): key for key in plain}
-    names = tuple(fields)
+    names = names_of("fields", fields)
     required = [str(key) for key, column in plain.items() if column.required]
     if not set(required) <= set(names) or len(set(names)) < len(names):
         raise ConfigurationError.of(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
-from typing import Any
+from typing import Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
@@ -62,9 +62,23 @@ def _plain(field: Field, test: Test, column: Any, kind: str) -> Mask | None:
     """A column of one of numpy's dtypes."""
     if kind in "iuf" and field.kind.name in {"int", "float"}:
         return _numbers(field, np.asarray(column))
+    if kind == "O" and only_text(field, column):
+        return _texts(test, column)
     if kind == "b" and field.kind.name == "bool":
         return np.where(np.asarray(column), test(True), test(False))
     return _instants(field, column) if kind == "M" and hasattr(column, "dt") else None
+
+
+_OF_TEXT: Final = frozenset({"str", "category", "datetime", "timedelta"})  # read a text by its letters alone
+
+
+def only_text(field: Field, column: Any) -> bool:
+    """Whether the cells of a column of objects are text or missing, so that equal ones are read alike."""
+    if field.kind.name not in _OF_TEXT or field.parsers:
+        return False
+    import pandas as pd
+
+    return bool(pd.api.types.infer_dtype(column, skipna=True) == "string")
 
 
 def _texts(test: Test, column: Any) -> Mask:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import replace
 from typing import Any, Final, TypeAlias
 
@@ -24,6 +24,28 @@ def choice(parameter: str, received: object, allowed: tuple[str, ...]) -> None:
     """
     if received not in allowed:
         raise ConfigurationError.of(parameter, received, "must be " + " or ".join(map(repr, allowed)))
+
+
+def by_key(parameter: str, received: object, keys: str) -> dict[Any, Any]:
+    """An option that is given by name; None is an empty one.
+
+    Raises:
+        ConfigurationError: it is no mapping.
+    """
+    if received is None or isinstance(received, Mapping):
+        return dict(received or {})
+    raise ConfigurationError.of(parameter, received, f"must be a dict by {keys}")
+
+
+def names_of(parameter: str, received: Iterable[str]) -> tuple[str, ...]:
+    """An option that is a number of names; one name alone would be read letter by letter.
+
+    Raises:
+        ConfigurationError: it is text.
+    """
+    if isinstance(received, str):
+        raise ConfigurationError.of(parameter, received, f"must be a list of names, such as [{received!r}]")
+    return tuple(received)
 
 
 def clauses_of(field: Field) -> tuple[Clause, ...]:

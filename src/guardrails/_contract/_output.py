@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -14,7 +15,7 @@ from guardrails._types import Violation
 from ._contract import Contract
 from ._fingerprint import fingerprint_of
 from ._pandera import schema_of
-from ._records import as_dict, is_frame, record_at
+from ._records import as_dict, is_frame, records_of
 from ._verdict import HOLDS, Verdict
 
 
@@ -25,10 +26,16 @@ class OutputCheck:
         fingerprint: 16 hexadecimal digits of what it means, equal in every process.
     """
 
-    __slots__ = ("_judge", "fingerprint")
+    __slots__ = ("_at_once", "_judge", "fingerprint")
 
-    def __init__(self, judge: Callable[[Any], Verdict], fingerprint: str) -> None:
+    def __init__(
+        self,
+        judge: Callable[[Any], Verdict],
+        fingerprint: str,
+        at_once: Callable[[Any], Mapping[int, Verdict] | None] = lambda _answers: None,
+    ) -> None:
         self._judge = judge
+        self._at_once = at_once
         self.fingerprint = fingerprint
 
     def check(self, answer: object) -> Verdict:
@@ -49,7 +56,10 @@ class OutputCheck:
             if len(answers) != n:
                 broken = Violation("", f"one answer per row, {n} in all", "shape")
                 return dict.fromkeys(range(n), Verdict((broken,)))
-            items = [record_at(answers, i) for i in range(n)] if is_frame(answers) else list(answers)
+            known = self._at_once(answers)
+            if known is not None:
+                return known
+            items = list(records_of(answers) if is_frame(answers) else answers)
         except Exception:
             return dict.fromkeys(range(n), _UNREADABLE)
         found = ((i, self.check(item)) for i, item in enumerate(items))
@@ -97,17 +107,41 @@ def _by_callable(function: Callable[[Any], Any]) -> OutputCheck:
 
 def _by_contract(contract: Contract) -> OutputCheck:
     def judge(answer: Any) -> Verdict:
-        found = [contract.check(record) for record in _as_records(answer, contract.fields)]
-        if all(verdict is HOLDS for verdict in found):
-            return HOLDS
-        violations = dict.fromkeys(violation for verdict in found for violation in verdict.violations)
-        drifted = dict.fromkeys(violation for verdict in found for violation in verdict.drifted)
-        return Verdict(tuple(violations), tuple(drifted))
+        return _joined(contract.check(record) for record in _as_records(answer, contract.order()))
 
-    return OutputCheck(judge, fingerprint_of("contract", contract.fingerprint))
+    fingerprint = fingerprint_of("contract", contract.fingerprint)
+    return OutputCheck(judge, fingerprint, partial(_at_once, contract))
 
 
-def _as_records(answer: Any, fields: Sequence[str]) -> list[dict[Any, Any]]:
+def _joined(verdicts: Iterable[Verdict]) -> Verdict:
+    """One verdict on an answer of several records."""
+    found = [verdict for verdict in verdicts if verdict is not HOLDS]
+    if not found:
+        return HOLDS
+    violations = dict.fromkeys(violation for verdict in found for violation in verdict.violations)
+    drifted = dict.fromkeys(violation for verdict in found for violation in verdict.drifted)
+    return Verdict(tuple(violations), tuple(drifted))
+
+
+def _at_once(contract: Contract, answers: Any) -> dict[int, Verdict] | None:
+    """The verdicts on many answers, where a table of them is judged as each one is; None for what is no such table."""
+    if is_frame(answers):
+        rows = contract.check_table(answers).rows
+        return {i: _joined([verdict]) for i, verdict in rows.items()}
+    if not isinstance(answers, np.ndarray) or answers.ndim not in {1, 2} or not answers.size:
+        return None
+    fields = len(contract.order())
+    width = answers.size // len(answers)
+    if fields != 1:
+        whole = answers.ndim > 1 and fields == width
+        return {i: _joined([v]) for i, v in contract.check_table(answers).rows.items()} if whole else None
+    cells: dict[int, list[Verdict]] = {}
+    for i, verdict in contract.check_table(answers.reshape(-1, 1)).rows.items():
+        cells.setdefault(i // width, []).append(verdict)
+    return {i: _joined(found) for i, found in cells.items()}
+
+
+def _as_records(answer: Any, fields: Sequence[Any]) -> list[dict[Any, Any]]:
     """The records that an answer stands for: one, or one per element where a single field is declared."""
     if isinstance(answer, np.ndarray):
         values = list(answer.reshape(-1)) if answer.ndim <= 1 or answer.shape[0] == 1 else None
