@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Generic, SupportsIndex, TypeVar, overload
 
@@ -11,6 +11,7 @@ import numpy as np
 from .._conformal import TableMeasured
 from .._routing import caveats
 from .._types import Caveat, Decision, Degraded, Details, NeedsReview, Route, Works
+from ._expect import expected, explained_rows
 from ._rows import REVIEW, WORKS, Rows
 
 if TYPE_CHECKING:
@@ -151,6 +152,35 @@ class Decisions(Sequence[Decision[T_co]], Generic[T_co]):
         """How many rows ended on each route."""
         found = np.bincount(self._rows.routes, minlength=len(ROUTES))
         return {route: int(number) for route, number in zip(ROUTES, found, strict=True)}
+
+    def assert_all(
+        self,
+        route: str | Iterable[str] | None = None,
+        *,
+        code: str | Iterable[str] = (),
+        only: Iterable[str] | None = None,
+        served_by: str | None = None,
+        rows: Iterable[int] | None = None,
+    ) -> None:
+        """Assert, in a test, what every row's decision must be.
+
+        Args:
+            route: a route, or several of which each decision must have one.
+            code: a caveat code, or several, that must be among each decision's caveats.
+            only: exactly these codes are each decision's caveats'.
+            served_by: who answered.
+            rows: positions of the rows concerned; None means all.
+
+        Raises:
+            AssertionError: some row is something else; the message says which rows, what they are, and why.
+            ConfigurationError: there is no such route or code.
+        """
+        __tracebackhide__ = True
+        wanted = expected(route, code=code, only=only, served_by=served_by)
+        chosen = range(len(self)) if rows is None else rows
+        unmet = {row: lines for row in chosen if (lines := wanted.unmet(self[row]))}
+        if unmet:
+            raise AssertionError(explained_rows(self, unmet))
 
     def to_frame(self) -> pd.DataFrame:
         """One row per decision, with the index of the input table and always the same columns and dtypes.

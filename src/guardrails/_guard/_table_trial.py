@@ -72,9 +72,8 @@ class TableTrial(Course):
     def prepare(self, position: int) -> Run | None:
         """The call of a candidate, for the rows it is asked for; None where it would get none."""
         part = self.parts.get(position)
-        if (
-            part is None
-        ):  # an earlier candidate runs on: these rows are asked for, unless it answers them after all
+        if part is None:
+            # an earlier candidate runs on: these rows are asked for, unless it answers them after all
             part = self.parts[position] = self.part(position, self.rows.pending())
         if not len(part.good):
             return None
@@ -86,9 +85,10 @@ class TableTrial(Course):
         sent = self.parts[self.engine.candidates.index(candidate)].good
         if no_answer(value) is not None or wrong_length(value, len(sent)) is not None:
             return True
-        return candidate.output is not None and len(
-            candidate.output.check_table(value, len(sent))
-        ) * 2 >= len(sent)
+        if candidate.output is None:
+            return False
+        noted = candidate.output.check_table(value, len(sent)).values()
+        return 2 * sum(bool(each.violations) for each in noted) >= len(sent)
 
     def part(self, position: int, asked: Positions) -> Part:
         """Which of the rows `asked` a candidate gets, and their table."""

@@ -11,7 +11,9 @@ from contextlib import suppress
 from functools import partial
 from typing import Any
 
+from .._calls._waits import waker
 from .._clock import CURRENT, Deadline, Waitable
+from ._release import Release, awaken
 
 # real seconds between two looks at what is running, not sleeping, on virtual time
 _LOOK = 0.0005
@@ -78,11 +80,6 @@ class _Timer:
         self.clock._forget(self)  # noqa: SLF001
 
 
-def _finish(done: asyncio.Future[None]) -> None:
-    if not done.done():
-        done.set_result(None)
-
-
 class VirtualClock:
     """Time for tests: nobody sleeps for real, and a budget of ten seconds runs out in a millisecond.
 
@@ -109,6 +106,7 @@ class VirtualClock:
         self._changed = threading.Condition()
         self._sleepers: list[_Sleeper] = []
         self._due: list[_End | _Timer] = []
+        self._stalled = -math.inf
         self._signs = 0
         self._last_sign = 0.0
 
@@ -136,29 +134,44 @@ class VirtualClock:
 
     def sleep(self, seconds: float, /) -> None:
         """Block until the clock has advanced by `seconds`; where nobody waits with a deadline, advance it at once."""
-        with self._changed:
-            sleeper = _Sleeper(self._now + seconds)
-            if not threading.current_thread().name.startswith("guardrails "):
-                self._go_to(max(self._now, sleeper.wake))
-                return
-            self._begin(sleeper)
-            self._changed.wait_for(lambda: self._now >= sleeper.wake)
-            self._end(sleeper)
+        self.hang(Release(), seconds)
 
     async def asleep(self, seconds: float, /) -> None:
         """As `sleep`, without blocking the event loop; time passes by itself."""
+        await self.ahang(Release(), seconds)
+
+    def hang(self, release: Release, seconds: float = math.inf, /) -> None:
+        """As `sleep`, or until released."""
+        release.then(self._stir)
+        with self._changed:
+            sleeper = _Sleeper(self._now + seconds)
+            if seconds < math.inf and not threading.current_thread().name.startswith("guardrails "):
+                self._go_to(max(self._now, sleeper.wake))
+                return
+            self._begin(sleeper)
+            self._changed.wait_for(lambda: release.released or self._now >= sleeper.wake)
+            self._end(sleeper)
+
+    async def ahang(self, release: Release, seconds: float = math.inf, /) -> None:
+        """As `asleep`, or until released."""
         loop = asyncio.get_running_loop()
-        done: asyncio.Future[None] = loop.create_future()
+        done, wake = waker(loop)
+        release.then(partial(awaken, loop, wake))
         with self._changed:
             sleeper = _Sleeper(self._now + seconds)
             self._begin(sleeper)
-        timer = self.call_later(loop, seconds, partial(_finish, done))
+        timer = self.call_later(loop, seconds, wake)
         try:
             await done
         finally:
             timer.cancel()
             with self._changed:
                 self._end(sleeper)
+
+    def stall(self) -> None:
+        """Let time pass, once, for whoever waits now for something that will not come; returns at once."""
+        with self._changed:
+            self._stalled = self._now
 
     def wait(self, lock: Waitable, seconds: float, /) -> bool:
         """Acquire `lock` within `seconds` of virtual time."""
@@ -204,6 +217,10 @@ class VirtualClock:
         self._sleepers.remove(sleeper)
         self._sign()
 
+    def _stir(self) -> None:
+        with self._changed:
+            self._changed.notify_all()
+
     def _sign(self) -> None:
         self._signs += 1
         self._last_sign = real.monotonic()
@@ -217,7 +234,7 @@ class VirtualClock:
             return self._signs
 
     def _asleep(self) -> bool:
-        return any(each.awaited(self, self._now) for each in self._sleepers)
+        return self._stalled == self._now or any(each.awaited(self, self._now) for each in self._sleepers)
 
     def _go_to(self, now: float) -> None:
         self._now = now
