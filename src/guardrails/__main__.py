@@ -1,4 +1,4 @@
-"""The commands: `python -m guardrails demo`, `doctor`, `contract draft` and `switch`."""
+"""The commands: `python -m guardrails demo`, `doctor`, `contract draft`, `switch` and `drill`."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from pathlib import Path
 
 from ._contract._draft_file import add_parser
 from ._switch_command import add_parser as add_switch
+from .testing._drill_command import add_parser as add_drill
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -25,6 +26,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
         from ._switch_command import run as switch
 
         return switch(given)
+    if given.command == "drill":
+        from .testing._drill_command import run as run_drill
+
+        return run_drill(given)
     return _demo(given.out, given.requests, given.seed)
 
 
@@ -50,6 +55,7 @@ def _parser() -> argparse.ArgumentParser:
     commands.add_parser("doctor", help=about, description=about)
     add_parser(commands)
     add_switch(commands)
+    add_drill(commands)
     return parser
 
 

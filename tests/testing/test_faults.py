@@ -374,10 +374,10 @@ def test_a_person_switches_the_primary_off(state):
     assert "switched_off" in [caveat.code for caveat in decision.caveats]
 
 
-def test_virtual_time_alone():
+def test_the_clock_alone():
     """Nothing fails, and no time passes."""
     target, clock = guarded(), VirtualClock()
-    with Faults(clock).virtual_time(target) as fault:
+    with Faults(clock).on_clock(target) as fault:
         assert ask(target).elapsed == 0.0
     assert fault.clock is clock
 

@@ -3,6 +3,8 @@
 from ._asserts import assert_degraded, assert_review, assert_works
 from ._check import GuardCheckError, Report, check_guard, parametrize_with_guard_checks
 from ._clock import VirtualClock
+from ._drill import drill
+from ._drill_report import DrillReport
 from ._fault import Fault
 from ._faults import Faults
 from ._spans import Spans
@@ -11,6 +13,7 @@ from ._stores import MemoryReviews
 faults = Faults()
 
 __all__ = [
+    "DrillReport",
     "Fault",
     "Faults",
     "GuardCheckError",
@@ -22,6 +25,7 @@ __all__ = [
     "assert_review",
     "assert_works",
     "check_guard",
+    "drill",
     "faults",
     "parametrize_with_guard_checks",
 ]

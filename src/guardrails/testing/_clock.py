@@ -6,8 +6,8 @@ import asyncio
 import math
 import threading
 import time as real
-from collections.abc import Callable
-from contextlib import suppress
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
 from functools import partial
 from typing import Any
 
@@ -16,68 +16,91 @@ from .._clock import CURRENT, Deadline, Waitable
 from ._release import Release, awaken
 
 # real seconds between two looks at what is running, not sleeping, on virtual time
-_LOOK = 0.0005
+_LOOK = 0.0003
+# looks without a sign from anybody after which time may pass: a thread that has just been started has run by then
+_QUIET = 2
+# real seconds for which a thread that has looked at the clock is taken to be on its way to its next wait
+_ON_ITS_WAY = 0.05
 # real seconds without a sign after which what runs is taken to hang
 _PATIENCE = 0.5
 
 
-class _Sleeper:
-    """A thread or a coroutine asleep on the clock, with the deadline of whoever waits for it."""
+class _Mark:
+    """An instant for which somebody sleeps, or waits for what runs; with the deadline of whoever waits for them in turn."""
 
-    __slots__ = ("deadline", "wake")
+    __slots__ = ("at", "deadline", "loop")
 
-    def __init__(self, wake: float) -> None:
-        self.wake = wake
+    def __init__(self, at: float, *, loop: bool = False) -> None:
+        self.at = at
         self.deadline: Deadline | None = CURRENT.get()
+        self.loop = loop
 
-    def awaited(self, clock: object, now: float) -> bool:
-        """Whether its caller still waits; one that has gone on must not let time pass for others."""
+    def counts(self, clock: object, now: float) -> bool:
+        """Whether its caller still waits; what goes on without one must not let time pass for others, nor stop it."""
         own = self.deadline
         return own is None or own.clock is not clock or now < own.at
 
+    def nested(self, clock: object, now: float) -> bool:
+        """Whether it belongs to a call that another guard waits for."""
+        own = self.deadline
+        return own is not None and own.clock is clock and now < own.at and (own.enforced or self.loop)
 
-class _End:
-    """The instant at which a thread stops waiting."""
 
-    __slots__ = ("at",)
+class _Watch:
+    """What one who waits has seen of the others' signs."""
 
-    def __init__(self, at: float) -> None:
-        self.at = at
+    __slots__ = ("quiet", "seen")
+
+    def __init__(self) -> None:
+        self.seen = -1
+        self.quiet = 0
+
+    def is_quiet(self, signs: int) -> bool:
+        """Whether the last looks saw no new sign."""
+        self.quiet = self.quiet + 1 if signs == self.seen else 0
+        self.seen = signs
+        return self.quiet >= _QUIET
 
 
 class _Timer:
     """Something due on an event loop; until then it looks, in real time, whether virtual time may pass."""
 
-    __slots__ = ("at", "callback", "clock", "loop", "pulse", "seen")
+    __slots__ = ("_callback", "_clock", "_loop", "_pulse", "_wait", "_watch")
 
     def __init__(
         self,
         clock: VirtualClock,
         loop: asyncio.AbstractEventLoop,
-        at: float,
+        wait: _Mark,
         callback: Callable[[], object],
     ) -> None:
-        self.clock = clock
-        self.loop = loop
-        self.at = at
-        self.callback: Callable[[], object] | None = callback
-        self.seen = -1
-        self.pulse = loop.call_later(_LOOK, self.look)
+        self._clock = clock
+        self._loop = loop
+        self._wait = wait
+        self._watch = _Watch()
+        self._callback: Callable[[], object] | None = callback
+        self._pulse = loop.call_later(_LOOK, self._look)
 
-    def look(self) -> None:
-        self.pulse = self.loop.call_later(_LOOK, self.look)
-        self.seen = self.clock._look(self.seen)  # noqa: SLF001 - a part of the clock
+    def _look(self) -> None:
+        self._pulse = self._loop.call_later(_LOOK, self._look)
+        self._clock._look(self._watch)  # noqa: SLF001 - a part of the clock
+
+    def due(self) -> None:
+        """Its instant has come, as another thread may see first."""
+        awaken(self._loop, self.fire)
 
     def fire(self) -> None:
-        callback = self.callback
+        """Call back, once."""
+        callback = self._callback
         self.cancel()
         if callback is not None:
             callback()
 
     def cancel(self) -> None:
-        self.callback = None
-        self.pulse.cancel()
-        self.clock._forget(self)  # noqa: SLF001
+        """Make it not happen; nothing where it has."""
+        self._callback = None
+        self._pulse.cancel()
+        self._clock._forget(self._wait)  # noqa: SLF001
 
 
 class VirtualClock:
@@ -85,9 +108,9 @@ class VirtualClock:
 
     A function under guard that calls `clock.sleep(60)` hangs for a minute of virtual time, and so does an `async def`
     that awaits `clock.asleep(60)`: the caller's deadline passes first, at once in real time, and the sleeper wakes when
-    the test advances the clock that far. Time passes by itself only while somebody whose caller still waits sleeps on
-    the clock and nobody has given a sign for half a millisecond of real time: it then goes on to the next instant at
-    which something is due. What gives no sign for half a second, since it blocks on something else, is taken to hang.
+    the test advances the clock that far. Time passes by itself only while everybody who is waited for sleeps on the
+    clock: it then goes on to the next instant at which something is due. What computes takes no time, and what gives
+    no sign for half a second of real time, since it blocks on something else, is taken to hang.
 
     Args:
         monotonic: where `monotonic()` starts, in seconds.
@@ -104,8 +127,11 @@ class VirtualClock:
         self._now = monotonic
         self._epoch = time - monotonic
         self._changed = threading.Condition()
-        self._sleepers: list[_Sleeper] = []
-        self._due: list[_End | _Timer] = []
+        self._sleepers: list[_Mark] = []
+        self._computing: list[_Mark] = []
+        self._waits: list[_Mark] = []
+        self._timers: dict[_Mark, _Timer] = {}
+        self._awake: dict[int, float] = {}
         self._stalled = -math.inf
         self._signs = 0
         self._last_sign = 0.0
@@ -115,6 +141,7 @@ class VirtualClock:
 
     def monotonic(self) -> float:
         """Virtual seconds."""
+        self._awake[threading.get_ident()] = real.monotonic()  # between two waits a call is nowhere else seen
         return self._now
 
     def time(self) -> float:
@@ -144,78 +171,86 @@ class VirtualClock:
         """As `sleep`, or until released."""
         release.then(self._stir)
         with self._changed:
-            sleeper = _Sleeper(self._now + seconds)
+            sleeper = _Mark(self._now + seconds)
             if seconds < math.inf and not threading.current_thread().name.startswith("guardrails "):
-                self._go_to(max(self._now, sleeper.wake))
+                self._go_to(max(self._now, sleeper.at))
                 return
-            self._begin(sleeper)
-            self._changed.wait_for(lambda: release.released or self._now >= sleeper.wake)
-            self._end(sleeper)
+            with self._noted(self._sleepers, sleeper):
+                self._changed.wait_for(lambda: release.released or self._now >= sleeper.at)
 
     async def ahang(self, release: Release, seconds: float = math.inf, /) -> None:
         """As `asleep`, or until released."""
         loop = asyncio.get_running_loop()
         done, wake = waker(loop)
         release.then(partial(awaken, loop, wake))
-        with self._changed:
-            sleeper = _Sleeper(self._now + seconds)
-            self._begin(sleeper)
-        timer = self.call_later(loop, seconds, wake)
-        try:
-            await done
-        finally:
-            timer.cancel()
-            with self._changed:
-                self._end(sleeper)
+        sleeper = _Mark(self._now + seconds)
+        timer = _Timer(self, loop, sleeper, wake)
+        with self._noted(self._sleepers, sleeper):
+            self._set(sleeper, timer)
+            try:
+                await done
+            finally:
+                timer.cancel()
 
     def stall(self) -> None:
         """Let time pass, once, for whoever waits now for something that will not come; returns at once."""
         with self._changed:
             self._stalled = self._now
 
+    def computing(self) -> AbstractContextManager[None]:
+        """Let no time pass meanwhile, unless this sleeps on the clock."""
+        return self._noted(self._computing, _Mark(math.inf))
+
     def wait(self, lock: Waitable, seconds: float, /) -> bool:
         """Acquire `lock` within `seconds` of virtual time."""
         if lock.acquire(True, _LOOK):
             return True
-        end, seen = _End(self._now + seconds), -1
-        self._expect(end)
-        try:
-            while self._now < end.at:
-                seen = self._look(seen)
+        wait, watch = _Mark(self._now + seconds), _Watch()
+        with self._noted(self._waits, wait):
+            while self._now < wait.at:
+                self._look(watch)
                 if lock.acquire(True, _LOOK):
                     return True
-        finally:
-            self._forget(end)
+            self._awake[threading.get_ident()] = real.monotonic()
         return lock.acquire(True, _LOOK)
 
     def call_later(
         self, loop: asyncio.AbstractEventLoop, seconds: float, callback: Callable[[], object], /
     ) -> _Timer:
         """Call `callback` on `loop` once `seconds` of virtual time have passed; called on the loop's own thread."""
-        timer = _Timer(self, loop, self._now + seconds, callback)
-        self._expect(timer)
-        if timer.at <= self._now:
-            loop.call_soon(timer.fire)
+        wait = _Mark(self._now + seconds, loop=True)
+        timer = _Timer(self, loop, wait, callback)
+        with self._changed:
+            self._waits.append(wait)
+            self._set(wait, timer)
         return timer
 
-    def _expect(self, due: _End | _Timer) -> None:
+    @contextmanager
+    def _noted(self, marks: list[_Mark], mark: _Mark) -> Iterator[None]:
         with self._changed:
-            self._due.append(due)
+            marks.append(mark)
             self._sign()
-
-    def _forget(self, due: _End | _Timer) -> None:
-        with self._changed:
-            if due in self._due:
-                self._due.remove(due)
+            self._awake.pop(threading.get_ident(), None)
+        try:
+            yield
+        finally:
+            with self._changed:
+                marks.remove(mark)
                 self._sign()
 
-    def _begin(self, sleeper: _Sleeper) -> None:
-        self._sleepers.append(sleeper)
-        self._sign()
+    def _set(self, mark: _Mark, timer: _Timer) -> None:
+        with self._changed:
+            self._timers[mark] = timer
+            self._sign()
+            if mark.at <= self._now:
+                timer.due()
 
-    def _end(self, sleeper: _Sleeper) -> None:
-        self._sleepers.remove(sleeper)
-        self._sign()
+    def _forget(self, mark: _Mark) -> None:
+        with self._changed:
+            if self._timers.pop(mark, None) is not None:
+                self._sign()
+            if mark in self._waits:
+                self._waits.remove(mark)
 
     def _stir(self) -> None:
         with self._changed:
@@ -225,22 +260,32 @@ class VirtualClock:
         self._signs += 1
         self._last_sign = real.monotonic()
 
-    def _look(self, seen: int) -> int:
-        """Let time pass where nobody has given a sign since the last look, at which there were `seen` of them."""
+    def _look(self, watch: _Watch) -> None:
+        """Let time pass where nobody gives a sign and whoever is waited for sleeps."""
+        self._awake.pop(threading.get_ident(), None)
         with self._changed:
-            if seen == self._signs and (self._asleep() or real.monotonic() - self._last_sign > _PATIENCE):
-                instants = [each.at for each in self._due] + [each.wake for each in self._sleepers]
+            quiet = watch.is_quiet(self._signs)
+            if quiet and (self._all_asleep() or real.monotonic() - self._last_sign > _PATIENCE):
+                instants = {each.at for each in (*self._waits, *self._sleepers)}
                 self._go_to(min((at for at in instants if self._now < at < math.inf), default=self._now))
-            return self._signs
 
-    def _asleep(self) -> bool:
-        return self._stalled == self._now or any(each.awaited(self, self._now) for each in self._sleepers)
+    def _all_asleep(self) -> bool:
+        """Whether each call that somebody waits for sleeps, or is itself waiting for one that does."""
+        if any(real.monotonic() - seen < _ON_ITS_WAY for seen in list(self._awake.values())):
+            return False
+        now = self._now
+        asleep = sum(each.counts(self, now) for each in self._sleepers) + (self._stalled == now)
+        asleep += sum(each.nested(self, now) for each in self._waits)
+        awake = max(
+            sum(each.counts(self, now) for each in self._waits),
+            sum(each.counts(self, now) for each in self._computing),
+        )
+        return asleep > 0 and asleep >= awake
 
     def _go_to(self, now: float) -> None:
         self._now = now
         self._sign()
         self._changed.notify_all()
-        for due in sorted((each for each in self._due if each.at <= now), key=lambda each: each.at):
-            if isinstance(due, _Timer):
-                with suppress(RuntimeError):  # its loop has been closed since
-                    due.loop.call_soon_threadsafe(due.fire)
+        for mark, timer in sorted(self._timers.items(), key=lambda each: each[0].at):
+            if mark.at <= now:
+                timer.due()

@@ -18,20 +18,22 @@ class Fault:
 
     Attributes:
         clock: the clock of the guarded function inside the block.
-        calls: calls, or requests, that the fault struck.
-        running: calls inside the fault now.
+        calls: calls made of the function meanwhile; of a fault of the requests, requests that were broken.
+        struck: those that the fault did something to; of a flaky function, not all.
+        running: calls inside the function now.
     """
 
     def __init__(self, clock: FaultClock) -> None:
         self.clock = clock
         self.calls = 0
+        self.struck = 0
         self.running = 0
         self.missed = 0
         self.release = Release()
         self._lock = threading.Lock()
 
     @contextmanager
-    def struck(self) -> Iterator[int]:
+    def called(self) -> Iterator[int]:
         """Count one call while it runs; gives its number, from 1."""
         with self._lock:
             self.calls += 1
@@ -43,10 +45,16 @@ class Fault:
             with self._lock:
                 self.running -= 1
 
+    def strike(self) -> None:
+        """Count one call that the fault does something to."""
+        with self._lock:
+            self.struck += 1
+
     def touched(self, *, there: bool) -> None:
         """Count one request that was broken, or that had nothing to break."""
         with self._lock:
             self.calls += there
+            self.struck += there
             self.missed += not there
 
 
@@ -58,12 +66,14 @@ class Behaviour:
         stall: seconds before it goes on; infinity hangs until the block ends.
         raises: gives what is raised by the call of this number, or None.
         answers: whether the function itself is called then.
+        sometimes: whether a call in which it raises nothing is one like any other.
         spoil: makes of its answer, or of None, the answer that is given.
     """
 
     stall: float = 0.0
     raises: Callable[[int], BaseException | None] = lambda _: None
     answers: bool = True
+    sometimes: bool = False
     spoil: Callable[[Any], Any] = lambda answer: answer
 
 
@@ -76,8 +86,9 @@ def faulty(
 
 def _faulty(fn: Callable[..., Any], fault: Fault, behaviour: Behaviour) -> Callable[..., Any]:
     def call(*args: Any, **kwargs: Any) -> Any:
-        with fault.struck() as number:
+        with fault.called() as number:
             if behaviour.stall:
+                fault.strike()
                 fault.clock.hang(fault.release, behaviour.stall)
             _strike(behaviour, fault, number)
             return behaviour.spoil(fn(*args, **kwargs) if behaviour.answers else None)
@@ -87,8 +98,9 @@ def _faulty(fn: Callable[..., Any], fault: Fault, behaviour: Behaviour) -> Calla
 
 def _faulty_async(fn: Callable[..., Any], fault: Fault, behaviour: Behaviour) -> Callable[..., Any]:
     async def call(*args: Any, **kwargs: Any) -> Any:
-        with fault.struck() as number:
+        with fault.called() as number:
             if behaviour.stall:
+                fault.strike()
                 await fault.clock.ahang(fault.release, behaviour.stall)
             _strike(behaviour, fault, number)
             return behaviour.spoil(await fn(*args, **kwargs) if behaviour.answers else None)
@@ -96,10 +108,27 @@ def _faulty_async(fn: Callable[..., Any], fault: Fault, behaviour: Behaviour) ->
     return call
 
 
+def computing(fn: Callable[..., Any], clock: FaultClock, *, is_async: bool) -> Callable[..., Any]:
+    """The function, which the clock knows to compute while it runs: on virtual time that takes none."""
+
+    def call(*args: Any, **kwargs: Any) -> Any:
+        with clock.computing():
+            return fn(*args, **kwargs)
+
+    async def call_async(*args: Any, **kwargs: Any) -> Any:
+        with clock.computing():
+            return await fn(*args, **kwargs)
+
+    return call_async if is_async else call
+
+
 def _strike(behaviour: Behaviour, fault: Fault, number: int) -> None:
     if behaviour.stall and fault.release.released:
         raise TimeoutError("the fault has ended, and nobody waits for this call any more")
-    if (error := behaviour.raises(number)) is not None:
+    error = behaviour.raises(number)
+    if error is not None or not (behaviour.sometimes or behaviour.stall):
+        fault.strike()
+    if error is not None:
         raise error.with_traceback(None)  # raised before, it would bring the frames of that time
 
 

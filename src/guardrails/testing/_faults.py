@@ -14,7 +14,7 @@ from .._errors import ConfigurationError
 from . import _broken_answers as answers
 from . import _broken_inputs as inputs
 from ._clock import VirtualClock
-from ._fault import Behaviour, BrokenReader, Fault, faulty, with_broken_request
+from ._fault import Behaviour, BrokenReader, Fault, computing, faulty, with_broken_request
 from ._release import FaultClock
 from ._seam import (
     Candidate,
@@ -44,7 +44,7 @@ class Faults:
     budget of ten seconds is over in about a millisecond; when the block ends, what hangs is let go, and the guarded
     function is what it was. What is exchanged is seen by every thread and every event loop of the process.
 
-    Each block gives a `Fault` with `.calls`, the number of calls (or requests) it struck, and `.clock`.
+    Each block gives a `Fault` with `.calls`, `.struck` and `.clock`.
 
     Args:
         clock: the clock of the guarded functions inside the blocks. None takes the guard's own clock if it is a
@@ -99,9 +99,8 @@ class Faults:
         if not isinstance(given, int) or isinstance(given, bool) or given < 1:
             raise ConfigurationError.of("every", every, "must be a whole number of at least 1")
         made = _exception(error)
-        return self._calls(
-            guarded, fallback, Behaviour(raises=lambda number: None if number % every else made)
-        )
+        behaviour = Behaviour(raises=lambda number: None if number % every else made, sometimes=True)
+        return self._calls(guarded, fallback, behaviour)
 
     def returns(self, guarded: Any, answer: Any, *, fallback: int | str | None = None) -> _Block:
         """It returns `answer`, without being called."""
@@ -207,8 +206,8 @@ class Faults:
             yield Fault(clock)
 
     @contextmanager
-    def virtual_time(self, guarded: Any) -> Iterator[Fault]:
-        """Nothing fails, but the guard runs on the virtual clock."""
+    def on_clock(self, guarded: Any) -> Iterator[Fault]:
+        """Nothing fails, but the guard runs on the clock of these faults."""
         with self._on_clock(engine_of(guarded)) as clock:
             yield Fault(clock)
 
@@ -224,6 +223,8 @@ class Faults:
             stack.enter_context(layered(engine, "clock", lambda _: clock))
             for candidate in engine.candidates:
                 stack.enter_context(layered(candidate, "latency", copy.deepcopy))
+                computes = partial(computing, clock=clock, is_async=candidate.is_async)
+                stack.enter_context(layered(candidate, "fn", computes))
             yield clock
 
     @contextmanager

@@ -6,7 +6,7 @@ import asyncio
 import math
 import threading
 from collections.abc import Callable
-from contextlib import suppress
+from contextlib import AbstractContextManager, nullcontext, suppress
 from functools import partial
 from typing import Protocol
 
@@ -65,6 +65,10 @@ class FaultClock(Clock, Protocol):
         """As `hang`, without blocking the event loop."""
         ...  # pragma: no cover
 
+    def computing(self) -> AbstractContextManager[None]:
+        """While a function computes."""
+        ...  # pragma: no cover
+
     def stall(self) -> None:
         """Somebody waits now for something that will not come."""
         ...  # pragma: no cover
@@ -88,6 +92,11 @@ class RealClock(SystemClock):
         release.then(partial(awaken, loop, wake))
         with suppress(TimeoutError):
             await asyncio.wait_for(done, None if seconds == math.inf else seconds)
+
+    @staticmethod
+    def computing() -> AbstractContextManager[None]:
+        """Real time passes meanwhile."""
+        return nullcontext()
 
     @staticmethod
     def stall() -> None:

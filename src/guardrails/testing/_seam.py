@@ -20,7 +20,7 @@ Layer = Callable[[Any], Any]
 
 __all__ = [
     "Candidate", "Engine", "Layer", "RequestReader", "Telemetry", "alive", "candidate_of", "engine_of",
-    "exchange_instruments", "is_async", "is_table", "layered", "make_here", "recompiled", "reconfigured", "wrapped_of",
+    "exchange_instruments", "is_async", "is_dated", "is_table", "layered", "make_here", "recompiled", "reconfigured", "wrapped_of",
 ]  # fmt: skip
 
 
@@ -162,3 +162,8 @@ def exchange_instruments(telemetry: Telemetry, made: Any) -> Any:
     """Give a guard other instruments, None for those it makes when it needs them; returns what it had."""
     before, telemetry._made = telemetry._made, made  # noqa: SLF001
     return before
+
+
+def is_dated(contract: Contract | None) -> bool:
+    """Whether the contract asks how old a request is."""
+    return contract is not None and bool(contract.__getstate__()[1].max_age)
