@@ -11,7 +11,8 @@ from typing import Any
 
 from .._contract import Contract
 from .._errors import ConfigurationError
-from .._guard._engine import _ALIVE, Candidate, Engine
+from .._guard._candidate import Candidate
+from .._guard._engine import _ALIVE, Engine
 from .._guard._guarded import AsyncGuarded, AsyncGuardedTable, GuardedTable, _Wrapped
 from .._guard._request import RequestReader
 from .._telemetry import Telemetry
