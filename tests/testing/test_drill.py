@@ -61,8 +61,8 @@ def test_a_sound_guard_passes_every_scenario_that_applies():
     assert report.passed, str(report)
     assert [each.scenario for each in report.outcomes] == [
         "healthy", "primary_hangs", "primary_slow", "primary_raises", "primary_flaky", "primary_returns_nan",
-        "primary_returns_none", "primary_returns_garbage", "primary_saturated", "fallback_hangs", "fallback_raises",
-        "switched_off", "review_locked", "review_full",
+        "primary_returns_none", "primary_returns_garbage", "primary_saturated", "primary_circuit_open",
+        "fallback_hangs", "fallback_raises", "switched_off", "review_locked", "review_full",
     ]  # fmt: skip
     hangs = outcome(report, "primary_hangs")
     assert hangs.outcomes == {"works": 0, "degraded": 4, "needs_review": 0}

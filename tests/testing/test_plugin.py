@@ -31,7 +31,7 @@ SYNC = """
 def test_hang(guard_faults, guard_clock):
     with guard_faults.hang(predict) as fault:
         assert_degraded(predict({"x": 1}), code="deadline", served_by="scorecard")
-    assert fault.clock is guard_clock and guard_clock.monotonic() == 8.0
+    assert fault.clock is guard_clock and 9.99 < guard_clock.monotonic() <= 10.0
 
 def test_spans(guard_spans):
     predict({"x": 1})

@@ -161,6 +161,15 @@ class Circuit:
         self.good = 0
         self.probing = None
 
+    def twin(self, clock: Clock) -> Circuit:
+        """A closed circuit under the same rule, on another clock."""
+        return Circuit(self.breaker, clock)
+
+    def trip(self) -> None:
+        """Open it, as too many failures would."""
+        with self.lock:
+            self._open(self.clock.monotonic())
+
     def status(self) -> dict[str, Any]:
         """JSON-safe: its state, and how often it has opened."""
         return {

@@ -34,12 +34,12 @@ class Schedule:
         candidates: who can answer, in order.
     """
 
-    __slots__ = ("_budget", "_candidates", "_clock", "_review", "cut", "hedged", "own")
+    __slots__ = ("_budget", "_candidates", "_review", "clock", "cut", "hedged", "own")
 
     def __init__(self, config: Config, candidates: Sequence[Candidate]) -> None:
         self._candidates = candidates
         self._review = config.review
-        self._clock = config.clock
+        self.clock = config.clock
         self._budget = 0.0 if config.budget is None else config.budget.seconds
         self.own = min(_OWN, self._budget * _OWN_SHARE)
         # where a late answer goes to a person, nobody is started after it
@@ -59,7 +59,7 @@ class Schedule:
             return inf, inf
         end, outer = begin + self._budget, CURRENT.get()
         # a deadline of another clock cannot be compared
-        if outer is not None and outer.clock is self._clock and outer.at < end:
+        if outer is not None and outer.clock is self.clock and outer.at < end:
             end = outer.at
         if self._review is None:
             return end, end - self.own

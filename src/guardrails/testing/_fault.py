@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -10,7 +11,7 @@ from typing import Any
 
 from ._broken_inputs import NotThereError
 from ._release import FaultClock, Release
-from ._seam import RequestReader
+from ._seam import Candidate, RequestReader
 
 
 class Fault:
@@ -199,3 +200,21 @@ def with_broken_request(fn: Callable[..., Any], target: Any) -> Callable[..., An
         return reader.call(fn, args, kwargs) if isinstance(reader, BrokenReader) else fn(*args, **kwargs)
 
     return call
+
+
+# real seconds for calls that were let go to come to their end
+_SETTLE = 1.0
+
+
+def abandoned(candidate: Candidate) -> int:
+    """Threads of it that nobody waits for."""
+    return 0 if candidate.workers is None or candidate.is_async else candidate.workers.abandoned
+
+
+def settle(candidate: Candidate, fault: Fault, running: int) -> None:
+    """Wait until the calls that were let go have ended, so that no thread hangs on after the block."""
+    end = time.monotonic() + _SETTLE
+    while not candidate.is_async and (fault.running or abandoned(candidate) > running):
+        if time.monotonic() > end:
+            return
+        time.sleep(0.0002)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import copy
 import math
-import time
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, ExitStack, contextmanager
 from functools import partial
@@ -14,13 +13,22 @@ from .._errors import ConfigurationError
 from . import _broken_answers as answers
 from . import _broken_inputs as inputs
 from ._clock import VirtualClock
-from ._fault import Behaviour, BrokenReader, Fault, computing, faulty, with_broken_request
+from ._fault import (
+    Behaviour,
+    BrokenReader,
+    Fault,
+    abandoned,
+    computing,
+    faulty,
+    settle,
+    with_broken_request,
+)
 from ._release import FaultClock
 from ._seam import (
-    Candidate,
     Engine,
     candidate_of,
     engine_of,
+    in_a_thread,
     is_table,
     layered,
     recompiled,
@@ -31,9 +39,6 @@ from ._skewed import SkewedClock
 from ._stores import FullReviews, LockedReviews
 
 _Block = AbstractContextManager[Fault]
-
-# real seconds for calls that were let go to come to their end
-_SETTLE = 1.0
 
 
 class Faults:
@@ -140,6 +145,23 @@ class Faults:
                 stack.callback(workers.tally.count, -1)
             yield Fault(clock)
 
+    @contextmanager
+    def open_circuit(self, guarded: Any, *, fallback: int | str | None = None) -> Iterator[Fault]:
+        """It has failed so often that it is left alone: its circuit is open, until its time to be probed has come.
+
+        Raises:
+            ConfigurationError: the guard has no circuit breaker.
+        """
+        engine = engine_of(guarded)
+        candidate = candidate_of(engine, fallback)
+        with self._on_clock(engine) as clock:
+            if candidate.circuit is None:
+                raise ConfigurationError.of(
+                    "guarded", guarded, "has no circuit breaker: breaker=gr.Breaker()"
+                )
+            candidate.circuit.trip()
+            yield Fault(clock)
+
     # --- the upstream
 
     def drop(self, guarded: Any, field: str) -> _Block:
@@ -220,9 +242,13 @@ class Faults:
         if clock is None:
             clock = engine.clock if isinstance(engine.clock, VirtualClock) else VirtualClock()
         with ExitStack() as stack:
-            stack.enter_context(layered(engine, "clock", lambda _: clock))
+            for target, name in ((engine, "clock"), (engine.schedule, "clock")):
+                stack.enter_context(layered(target, name, partial(_instead, clock)))
             for candidate in engine.candidates:
                 stack.enter_context(layered(candidate, "latency", copy.deepcopy))
+                if candidate.circuit is not None:  # what fails here is not held against it afterwards
+                    twin = candidate.circuit.twin(clock)
+                    stack.enter_context(layered(candidate, "circuit", partial(_instead, twin)))
                 computes = partial(computing, clock=clock, is_async=candidate.is_async)
                 stack.enter_context(layered(candidate, "fn", computes))
             yield clock
@@ -234,13 +260,13 @@ class Faults:
         with self._on_clock(engine) as clock:
             fault = Fault(clock)
             break_it = partial(faulty, fault=fault, behaviour=behaviour, is_async=candidate.is_async)
-            running = _abandoned(candidate)
+            running = abandoned(candidate)
             try:
-                with layered(candidate, "fn", break_it):
+                with layered(candidate, "fn", break_it), in_a_thread(candidate):
                     yield fault
             finally:
                 fault.release.set()
-                _settle(candidate, fault, running)
+                settle(candidate, fault, running)
 
     def _values(self, guarded: Any, field: str, change: Callable[[Any], Any]) -> _Block:
         return self._requests(
@@ -274,16 +300,3 @@ def _exception(error: BaseException | type[BaseException]) -> BaseException:
     if not isinstance(made, BaseException):
         raise ConfigurationError.of("error", error, "must be an exception, or a class of exceptions")
     return made
-
-
-def _abandoned(candidate: Candidate) -> int:
-    return 0 if candidate.workers is None or candidate.is_async else candidate.workers.abandoned
-
-
-def _settle(candidate: Candidate, fault: Fault, running: int) -> None:
-    """Wait until the calls that were let go have ended, so that no thread hangs on after the block."""
-    end = time.monotonic() + _SETTLE
-    while not candidate.is_async and (fault.running or _abandoned(candidate) > running):
-        if time.monotonic() > end:
-            return
-        time.sleep(0.0002)

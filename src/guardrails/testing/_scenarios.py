@@ -91,6 +91,7 @@ PLAIN: tuple[Scenario, ...] = (
     Scenario("primary_returns_none", "the primary answers None", lambda f, g: f.none(g), _OUTPUT),
     Scenario("primary_returns_garbage", "the primary answers an object of another type", lambda f, g: f.garbage(g), _OUTPUT),
     Scenario("primary_saturated", "too many calls of the primary hang already", lambda f, g: f.saturate(g), frozenset({CaveatCode.saturated}), counted=False),
+    Scenario("primary_circuit_open", "the primary has failed too often of late", lambda f, g: f.open_circuit(g), frozenset({CaveatCode.circuit_open}), counted=False),
     Scenario("fallback_hangs", "the primary raises, and the first fallback never returns", _both(_PRIMARY_RAISES, lambda f, g: f.hang(g, fallback=0)), _LATE),
     Scenario("fallback_raises", "the primary and every fallback raise", _ALL_RAISE, _ERROR),
     Scenario("switched_off", "a person has switched the primary off", lambda f, g: f.switch_off(g), frozenset({CaveatCode.switched_off}), counted=False),

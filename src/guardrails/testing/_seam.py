@@ -9,6 +9,7 @@ from dataclasses import replace
 from types import MethodType
 from typing import Any
 
+from .._calls import InlineRun, ThreadRun
 from .._contract import Contract
 from .._errors import ConfigurationError
 from .._guard._candidate import Candidate
@@ -21,7 +22,7 @@ Layer = Callable[[Any], Any]
 
 __all__ = [
     "Candidate", "Engine", "Layer", "RequestReader", "Telemetry", "alive", "candidate_of", "engine_of",
-    "exchange_instruments", "is_async", "is_dated", "is_table", "layered", "make_here", "recompiled", "reconfigured", "wrapped_of",
+    "exchange_instruments", "in_a_thread", "is_async", "is_dated", "is_table", "layered", "make_here", "recompiled", "reconfigured", "wrapped_of",
 ]  # fmt: skip
 
 
@@ -136,6 +137,12 @@ def _apply(key: tuple[int, str], stack: _Stack) -> None:
 def reconfigured(engine: Engine, **changes: Any) -> Any:
     """Change parameters of the guard's configuration that are read on each call, for the length of a block."""
     return layered(engine, "config", lambda config: replace(config, **changes))
+
+
+def in_a_thread(candidate: Candidate) -> Any:
+    """Run a cooperative function on a worker: broken, it would not keep to its time, and hold the test."""
+    kind = ThreadRun if candidate.kind is InlineRun and candidate.workers is not None else candidate.kind
+    return layered(candidate, "kind", lambda _: kind)
 
 
 def recompiled(contract: Contract, change: Callable[[Any], Any]) -> Contract:

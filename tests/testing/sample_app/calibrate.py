@@ -34,7 +34,7 @@ def calibrate() -> gr.Profile:
         novelty=0.01,
         novelty_score=strangeness,
         name="digit",
-        created="2026-11-01T00:00:00+00:00",
+        created="2026-11-01",
     )
 
 
