@@ -311,3 +311,22 @@ def test_a_name_that_occurs_twice_is_no_value():
     """A Series with a label twice does not say which value it means."""
     series = pd.Series([2, 3, 80.0, "BB"], index=["nights", "nights", "price", "meal"])
     assert Contract(SCHEMA).check(series).violations == (Violation("nights", "dtype=int64", "dtype"),)
+
+
+@pytest.mark.parametrize("semantics", ["record", "pandera"])
+def test_a_record_without_a_field_has_nothing_to_ask_of_its_row(semantics):
+    """As pandera has it; the schema's own clauses are asked."""
+    check = pa.Check(lambda row: row["a"] != 5, element_wise=True, name="not five")
+    optional = pa.DataFrameSchema({"a": pa.Column(int, required=False)}, checks=check)
+    contract = Contract(optional, semantics=semantics)
+    assert (
+        contract.check({}).violations
+        == contract.check_table(pd.DataFrame(index=range(3))).rows[0].violations
+        == ()
+    )
+    assert contract.check({"a": 5}).violations
+    assert (
+        Contract(pa.DataFrameSchema({"a": pa.Column(int)}, checks=check), semantics=semantics)
+        .check({})
+        .violations
+    )

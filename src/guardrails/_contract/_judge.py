@@ -203,7 +203,13 @@ class Judge:
         self._kinds = {field.key: field.kind for field in plan.fields}
 
     def judge(self, record: dict[Any, Any]) -> Verdict:
-        """The verdict on one record; under `transform` with the record that was read, a dict."""
+        """The verdict on one record; under `transform` with the record that was read, a dict.
+
+        Raises:
+            UnknownError: only pandera can judge it.
+        """
+        if self.plan.opaque:
+            raise UnknownError
         findings = Findings()
         findings.drifted.extend(self.plan.unchecked)
         for parser in self.plan.parsers:
@@ -214,7 +220,9 @@ class Judge:
         row = self.row(record, findings)
         if row is None:
             return findings.verdict()
-        if self.plan.across and not findings.violations:
+        if (
+            self.plan.across and row and not findings.violations
+        ):  # without a field there is nothing to ask about
             self._judge_row(row, findings)
         return findings.verdict(_kept(row, record) if self.transform else UNCHANGED)
 

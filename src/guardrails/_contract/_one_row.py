@@ -46,7 +46,8 @@ def with_one_row_readers(plan: Plan) -> Plan:
 def without_readers(plan: Plan, names: Collection[str] | None = None) -> Plan:
     """The plan with these fields, or all, left to pandera: a record that has one of them is pandera's."""
     mine = {field.name for field in plan.fields} if names is None else set(names)
-    return replace(plan, fields=tuple(_left(field) if field.name in mine else field for field in plan.fields))
+    fields = tuple(_left(field) if field.name in mine else field for field in plan.fields)
+    return replace(plan, fields=fields, opaque=names is None)
 
 
 def _left(field: Field) -> Field:

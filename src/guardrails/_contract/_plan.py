@@ -137,6 +137,7 @@ class Plan:
         parsers: applied to the whole record first, in order.
         keys: the keys of the plain fields.
         unchecked: what is left unchecked, said with every verdict.
+        opaque: whether only pandera can judge a record, whatever its fields.
     """
 
     fields: tuple[Field, ...]
@@ -148,3 +149,4 @@ class Plan:
     parsers: tuple[Parser, ...] = ()
     keys: frozenset[Hashable] = frozenset()
     unchecked: tuple[Violation, ...] = ()
+    opaque: bool = False

@@ -46,7 +46,7 @@ def record_test(
         undeclared: called for a record with more fields than are declared.
         accept: which values may pass; None takes what the plan needs.
     """
-    ruled_out = plan.parsers or any(f.matches is not None for f in plan.fields)
+    ruled_out = plan.opaque or plan.parsers or any(f.matches is not None for f in plan.fields)
     if ruled_out or any(clause.how is How.pandera for clause in plan.across):
         return None
     if accept is None:
