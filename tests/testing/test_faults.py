@@ -71,7 +71,10 @@ def test_a_hanging_primary_is_over_at_its_deadline_and_let_go_at_the_end(fn):
     target, begin = guarded(fn), time.perf_counter()
     with faults.hang(target) as fault:
         decision = assert_degraded(ask(target), code="deadline", served_by="scorecard")
-        assert (fault.calls, fault.clock.monotonic()) == (1, pytest.approx(9.999, abs=0.002))  # a fifth is kept back for the fallback
+        assert (fault.calls, fault.clock.monotonic()) == (
+            1,
+            pytest.approx(9.999, abs=0.002),
+        )  # a fifth is kept back for the fallback
     assert time.perf_counter() - begin < 1.0
     assert isinstance(decision.failure, TimeoutError)
     assert target.status()["abandoned"] == {"primary": 0, "scorecard": 0}
