@@ -238,7 +238,7 @@ MUTANTS = [
 def test_a_circuit_with_a_mistake_is_found_out(mutant):
     """The model can fail: each of these breaks one promise."""
     with pytest.raises(AssertionError):
-        run_state_machine_as_test(machine(mutant), settings=CHECKS)
+        run_state_machine_as_test(machine(mutant), settings=settings(CHECKS, max_examples=2000))
 
 
 def test_a_late_success_cannot_close_an_open_circuit():
