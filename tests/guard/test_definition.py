@@ -237,3 +237,35 @@ def test_every_public_name_is_exported_sorted_and_documented():
     assert set(gr.__all__) <= set(dir(gr))
     with pytest.raises(AttributeError, match="nothing_like_it"):
         gr.nothing_like_it  # noqa: B018
+
+
+def _keeps(request, timeout=1.0):
+    return 1
+
+
+async def _waits(request):
+    return 1
+
+
+@pytest.mark.parametrize(
+    ("fn", "budget", "said"),
+    [
+        (_keeps, gr.Budget(1.0), "runs on in its thread"),
+        (_keeps, gr.Budget(1.0, enforcement="process"), "killed and replaced"),
+        (_keeps, gr.Budget(1.0, enforcement="cooperative"), "told its time and trusted"),
+        (_waits, gr.Budget(1.0), "coroutine is cancelled"),
+        (_keeps, None, "Nothing bounds the call"),
+    ],
+    ids=["thread", "process", "cooperative", "async", "inline"],
+)
+def test_explain_says_what_cannot_be_stopped(fn, budget, said, tmp_path):
+    """For each way to enforce a deadline; and the limits, the breaker and the switch."""
+    switch = gr.Switch(tmp_path / "switch.jsonl")
+    text = gr.guard(budget=budget, fallbacks=[_keeps] if fn is _keeps else [], switch=switch)(fn).explain()
+
+    assert said in text
+    assert ("both may run" in text) == (
+        budget is not None and budget.enforcement in {None, "process"} and fn is _keeps
+    )
+    assert "leaves a function alone for 2 s once 50% of at least 20 calls" in text
+    assert "now at normal" in text

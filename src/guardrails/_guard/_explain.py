@@ -9,10 +9,15 @@ from .._contract import Contract
 from .._profile import Profile
 from ._candidate import Candidate, filters_mismatch
 from ._engine import Engine
+from ._request import name_of
 
 _CANNOT_STOP = {
     "thread": "The caller goes on at its deadline; the call itself runs on in its thread, counted, and a C call that "
     "holds the interpreter lock delays the caller until it ends.",
+    "process": "The call runs in a process of its own, which is killed and replaced when it is late; arguments and answers "
+    "are pickled.",
+    "cooperative": "The function is told its time and trusted: one that does not keep to it holds its caller, and its late "
+    "answer is not used.",
     "async": "At its deadline the coroutine is cancelled; one that swallows the cancellation runs on, counted, and one "
     "that blocks the event loop delays every caller.",
     "inline": "Nothing bounds the call: there is no budget.",
@@ -52,6 +57,40 @@ def _time(engine: Engine) -> Iterator[str]:
             f"{kept:.3g} s of it are kept back for what comes after the primary; attempts: {budget.attempts}"
         )
     yield _CANNOT_STOP[engine.enforcement]
+    if engine.schedule.hedged[0]:
+        yield (
+            "A fallback is started in time for the deadline while the primary runs on, and until then the primary's "
+            "answer is preferred: both may run."
+        )
+    if budget is not None:
+        yield (
+            f"limits: {budget.calls_at_once(engine.enforcement)} calls of one function at once, {budget.max_abandoned} that "
+            "nobody waits for; one more is `saturated`"
+        )
+    yield _circuit(engine)
+    yield _switch(engine)
+
+
+def _circuit(engine: Engine) -> str:
+    breaker = engine.config.breaker
+    if breaker is None:
+        return "circuit breaker: none"
+    what = "counts only, and refuses nothing" if breaker.observe_only else "leaves a function alone"
+    slow = (
+        ""
+        if breaker.slow_after is None
+        else f", or {breaker.slow_rate:.0%} took over {breaker.slow_after:g} s"
+    )
+    return (
+        f"circuit breaker: {what} for {breaker.open_for:g} s once {breaker.failure_rate:.0%} of at least "
+        f"{breaker.min_calls} calls in {breaker.window:g} s failed{slow}; {breaker.probes} good probes close it"
+    )
+
+
+def _switch(engine: Engine) -> str:
+    if engine.config.switch is None:
+        return "switch: none; nobody can turn the primary off while it runs"
+    return f"switch: {name_of(engine.config.switch)}, now at {engine.switch_state()}"
 
 
 def _contract(name: str, contract: Contract | None) -> Iterator[str]:
