@@ -240,13 +240,16 @@ def test_the_duration_falls_into_buckets_made_for_seconds(recorded):
 
 
 def test_a_duration_leads_to_its_trace(recorded):
-    """Given the call's context, the histogram keeps the trace id as an exemplar."""
+    """Given the call's context, the histogram keeps the trace id of what did not work as an exemplar."""
     telemetry = recorded.telemetry
     span, context = telemetry.start()
-    ended(telemetry, span, context=context, **ANSWER)
+    ended(telemetry, span, context=context, **(ANSWER | {"route": Route.degraded}))
+    other, context = telemetry.start()
+    ended(telemetry, other, context=context, **ANSWER)
 
-    (exemplar,) = recorded.points("call.duration")[0].exemplars
-    assert exemplar.trace_id == span.get_span_context().trace_id
+    by_route = {point.attributes[NS + "route"]: point.exemplars for point in recorded.points("call.duration")}
+    assert [each.trace_id for each in by_route["degraded"]] == [span.get_span_context().trace_id]
+    assert not by_route["works"]
 
 
 def test_metrics_work_with_tracing_off():
