@@ -27,9 +27,10 @@ class ThreadRun(Run):
         job, now = self._job, self.clock.monotonic()
         if job is None:
             self.begin = now
-            if (refused := self._not_begun(now)) is not None:
-                return refused
-            if self._enforced_outside():
+            deadline = self.deadline
+            if deadline is not None and deadline.at <= now:
+                return late(0.0, started=False)
+            if CURRENT.get() is not None and self._enforced_outside():
                 return self._here()
             done = self._done = _thread.allocate_lock()
             done.acquire()

@@ -123,9 +123,9 @@ class Telemetry:
             except Exception as error:
                 self._harmless.say(error)
             self._end(span)
-        key = (route, caveats[0].code if caveats else None)
         try:
             measures = (self._made or self._make()).measures
+            key = (route, caveats[0].code if caveats else None)
             measures.decisions.add(1, self._decision_keys.get(key) or self._decision_key(key))
             call_key = self._call_keys.get(route) or self._call_key(route)
             # an exemplar costs as much as the record itself: the calls that came out well are done without it
