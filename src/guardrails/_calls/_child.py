@@ -22,18 +22,35 @@ class RemoteError(RuntimeError):
 def main() -> None:
     """Serve until the line closes."""
     line: Connection[Any, Any] = Connection(int(sys.argv[1]))
-    try:
-        fn = find(line.recv())
-    except BaseException as error:
-        traceback.print_exc()  # before the parent is told, which may end this process
-        line.send(f"{type(error).__qualname__} while the process looked for the function")
-        sys.exit(1)
-    line.send("")
+    fn = _found(line)
     asked: SimpleQueue[Any] = SimpleQueue()
     threading.Thread(target=_listen, args=(line, asked), daemon=True).start()
     while True:
         args, kwargs, seconds = asked.get()
         _send(line, *_answer(fn, args, kwargs, seconds))
+
+
+def _found(line: Connection[Any, Any]) -> Any:
+    """The function that the parent names, once it is told so; a parent that has ended meanwhile ends this process."""
+    try:
+        ticket = line.recv()
+    except (EOFError, OSError):
+        os._exit(0)
+    try:
+        fn = find(ticket)
+    except BaseException as error:
+        traceback.print_exc()  # before the parent is told, which may end this process
+        _tell(line, f"{type(error).__qualname__} while the process looked for the function")
+        sys.exit(1)
+    _tell(line, "")
+    return fn
+
+
+def _tell(line: Connection[Any, Any], problem: str) -> None:
+    try:
+        line.send(problem)
+    except OSError:
+        os._exit(0)
 
 
 def find(ticket: Any) -> Any:
