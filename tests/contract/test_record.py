@@ -13,6 +13,7 @@ import pydantic
 import pytest
 
 from guardrails._contract import HOLDS, Contract, contract_of, field_of
+from guardrails._contract._pandera import record_violations
 from guardrails._errors import ConfigurationError
 from guardrails._types import Violation
 
@@ -314,19 +315,16 @@ def test_a_name_that_occurs_twice_is_no_value():
 
 
 @pytest.mark.parametrize("semantics", ["record", "pandera"])
-def test_a_record_without_a_field_has_nothing_to_ask_of_its_row(semantics):
-    """As pandera has it; the schema's own clauses are asked."""
-    check = pa.Check(lambda row: row["a"] != 5, element_wise=True, name="not five")
-    optional = pa.DataFrameSchema({"a": pa.Column(int, required=False)}, checks=check)
-    contract = Contract(optional, semantics=semantics)
-    assert (
-        contract.check({}).violations
-        == contract.check_table(pd.DataFrame(index=range(3))).rows[0].violations
-        == ()
-    )
+@pytest.mark.parametrize("element_wise", [True, False])
+@pytest.mark.parametrize("strict", [False, "filter"])
+def test_the_row_of_a_record_without_a_field(semantics, element_wise, strict):
+    """As pandera has it: a check of each row is not called, one of the frame is; alone and in a table."""
+    check = pa.Check(lambda row: row["a"] != 5, element_wise=element_wise, name="not five")
+    schema = pa.DataFrameSchema({"a": pa.Column(int, required=False)}, checks=check, strict=strict)
+    contract = Contract(schema, semantics=semantics)
+    holds = not record_violations(schema, {})
+    assert holds == element_wise
+    assert (not contract.check({}).violations) == holds
+    for n in (3, 600):
+        assert contract.check_table(pd.DataFrame(index=range(n))).ok.tolist() == [holds] * n
     assert contract.check({"a": 5}).violations
-    assert (
-        Contract(pa.DataFrameSchema({"a": pa.Column(int)}, checks=check), semantics=semantics)
-        .check({})
-        .violations
-    )

@@ -510,3 +510,11 @@ def test_a_column_of_text_objects_is_read_once_for_equal_cells():
             verdicts = contract.check_table(table)
             for i in range(6):
                 assert verdicts.rows.get(i, HOLDS) == contract.check(record_at(table, i))
+
+
+def test_a_slice_of_a_table_with_a_repeated_name_is_a_table_as_any():
+    """Though pandas 2 still says that names repeat; its rows keep the types of their cells."""
+    whole = pd.DataFrame([[1, 2.5, 3]] * 600, columns=["a", "u", "u"])
+    contract = Contract(pa.DataFrameSchema({"a": pa.Column(int), "u": pa.Column(float)}))
+    for n in (3, 600):
+        assert contract.check_table(whole.iloc[:n, :2]).rows == {}

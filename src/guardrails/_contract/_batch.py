@@ -13,7 +13,7 @@ from guardrails._types import Violation
 from ._options import all_clauses
 from ._pandera import forced_on
 from ._plan import Clause, How, Plan
-from ._records import is_frame
+from ._records import is_frame, names_differ
 from ._tables import typed_frame
 
 
@@ -53,7 +53,7 @@ def _own_holds(clause: Clause, typed: Any, rows: Any, schema: Any) -> bool:
     """A clause of the schema itself: names and order of columns, index, values that occur once."""
     kind, field = clause.violation.kind, clause.violation.field
     if kind == "duplicate":
-        return bool(rows.columns.is_unique)
+        return names_differ(rows)
     if kind == "order":
         declared = [key for key in schema.columns if key in typed.columns]
         return [key for key in typed.columns if key in schema.columns] == declared

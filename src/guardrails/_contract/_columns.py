@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from ._judge import Findings, Judge, holds, judge_absence, judge_value
 from ._masks import only_text, rowwise, sure_cells
 from ._plan import Clause, Field, How, Plan
-from ._records import is_frame
+from ._records import is_frame, names_differ
 from ._rows import Rows, alike, rows_at
 from ._source import cell_test
 from ._tables import Positions, cells_of
@@ -52,7 +52,7 @@ class Columns:
     def fits(self, table: Any) -> bool:
         """Whether this table is worth it, and has the columns that its records would have."""
         if is_frame(table):
-            return len(table) > FEW and bool(table.columns.is_unique)
+            return len(table) > FEW and names_differ(table)
         return (
             isinstance(table, np.ndarray) and len(table) > FEW_OF_ARRAY and table.shape[1] == len(self._order)
         )

@@ -91,6 +91,8 @@ class Row:
 
 def row_holds(function: Callable[[Any], Any], row: Row) -> bool:
     """A user's check of one row: on the plain row, and where that raises on the row as pandas has it."""
+    if not len(row):
+        return True  # pandas calls no function on a row without columns
     try:
         return bool(function(row))
     except Exception:
@@ -220,9 +222,7 @@ class Judge:
         row = self.row(record, findings)
         if row is None:
             return findings.verdict()
-        if (
-            self.plan.across and row and not findings.violations
-        ):  # without a field there is nothing to ask about
+        if self.plan.across and not findings.violations:
             self._judge_row(row, findings)
         return findings.verdict(_kept(row, record) if self.transform else UNCHANGED)
 
@@ -275,9 +275,8 @@ class Judge:
         import pandas as pd
 
         keys = dict.fromkeys(key for row in rows for key in row)
-        return pd.DataFrame(
-            {key: typed_column([row.get(key) for row in rows], self._kinds.get(key)) for key in keys}
-        )
+        columns = {key: typed_column([row.get(key) for row in rows], self._kinds.get(key)) for key in keys}
+        return pd.DataFrame(columns, index=pd.RangeIndex(len(rows)))
 
 
 def _kept(row: dict[Any, Any], record: dict[Any, Any]) -> dict[Any, Any]:

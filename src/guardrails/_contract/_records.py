@@ -139,11 +139,17 @@ def length_of(table: Any) -> int:
     return len(table)
 
 
+def names_differ(frame: Any) -> bool:
+    """Whether each column name occurs once."""
+    # pandas 2 lets a slice inherit that the whole repeated one, so only a yes is believed
+    return bool(frame.columns.is_unique or not frame.columns.duplicated().any())
+
+
 def record_at(table: Any, position: int) -> Any:
     """Row `position` of a table as one record; a DataFrame's row is a dict of its cells."""
     if not is_frame(table):
         return table[position]
-    if not table.columns.is_unique:
+    if not names_differ(table):
         return table.iloc[position]
     return {name: table.iat[position, j] for j, name in enumerate(table.columns)}
 
@@ -162,7 +168,7 @@ def columns_of(table: Any, fields: Sequence[Any] = ()) -> dict[Any, Any] | None:
     """The columns of a DataFrame or a 2-d array; None for a list of records, which has none."""
     if is_frame(table):
         names = list(table.columns)
-        if table.columns.is_unique:
+        if names_differ(table):
             return {name: table[name] for name in names}
         alone = {name: table[name] for name in names if names.count(name) == 1}
         return dict.fromkeys(names, [AMBIGUOUS] * len(table)) | alone
@@ -173,7 +179,7 @@ def columns_of(table: Any, fields: Sequence[Any] = ()) -> dict[Any, Any] | None:
 
 def records_of(table: Any) -> Iterable[Any]:
     """All rows of a table as records, in order: what `record_at` gives, faster."""
-    if not is_frame(table) or len(table) <= _VERY_FEW or not table.columns.is_unique:
+    if not is_frame(table) or len(table) <= _VERY_FEW or not names_differ(table):
         return (record_at(table, i) for i in range(length_of(table)))
     names = list(table.columns)
     columns = [cells(table.iloc[:, j]) for j in range(len(names))]

@@ -57,8 +57,8 @@ def _read(table: Any, plan: Plan, order: Sequence[Any], positions: Positions) ->
     shown = dict(columns)
     for key in columns.keys() & kinds.keys():
         shown[key] = [missing_value(kinds[key]) if value is None else value for value in columns[key]]
-    usable = [i for i, row in enumerate(_zipped(columns)) if not any(value is ABSENT for value in row)]
-    read, seen = _zipped(columns), _zipped(shown)
+    read, seen = _zipped(columns, len(positions)), _zipped(shown, len(positions))
+    usable = [i for i, row in enumerate(read) if not any(value is ABSENT for value in row)]
     return Rows(
         positions[usable],
         [dict(zip(columns, read[i], strict=True)) for i in usable],
@@ -66,8 +66,8 @@ def _read(table: Any, plan: Plan, order: Sequence[Any], positions: Positions) ->
     )
 
 
-def _zipped(columns: Mapping[Any, Sequence[Any]]) -> list[tuple[Any, ...]]:
-    return list(zip(*columns.values(), strict=True))
+def _zipped(columns: Mapping[Any, Sequence[Any]], n: int) -> list[tuple[Any, ...]]:
+    return list(zip(*columns.values(), strict=True)) if columns else [()] * n
 
 
 def _column(field: Field, raw: Mapping[Any, Any], plan: Plan, n: int) -> list[Any] | None:
