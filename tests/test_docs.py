@@ -24,7 +24,7 @@ ROUTES = {
     Action.review: "needs review",
 }
 CALLABLES = [
-    gr.guard, gr.Fallback, gr.Budget, gr.Contract, gr.Policy, gr.ReviewQueue, gr.deadline,
+    gr.guard, gr.Fallback, gr.Budget, gr.Breaker, gr.Switch, gr.Contract, gr.Policy, gr.ReviewQueue, gr.deadline,
     gr.calibrate_classifier, gr.calibrate_regressor,
 ]  # fmt: skip
 

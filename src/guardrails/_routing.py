@@ -91,7 +91,7 @@ TABLE: tuple[Row, ...] = (
         CaveatCode.saturated,
         Action.fallback,
         _NO_ANSWER,
-        "too many of its calls are abandoned and still run; the function was not called",
+        "too many of its calls are running, or abandoned and not over; the function was not called",
         "Find out why its calls do not end.",
         "the primary's answer",
     ),
