@@ -276,7 +276,7 @@ def test_a_late_call_is_a_deadline_and_the_next_one_answers(made):
 
 def test_a_call_that_finds_no_process_ready_leaves_it_to_start(made):
     """It is late; a later call finds the same child ready."""
-    guarded = gr.guard(budget=gr.Budget(0.01, enforcement="process"))(made.work)
+    guarded = gr.guard(budget=gr.Budget(0.1, enforcement="process"))(made.work)
     assert code(guarded("fine")) == "deadline"
     until(lambda: guarded.status()["running"]["primary"] == 0)
     (child,) = guarded._engine.candidates[0].process._idle

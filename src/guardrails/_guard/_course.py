@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Generator
-from contextlib import suppress
 from functools import partial
 from math import inf
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, cast
 
 from .._calls import (
     Admission,
@@ -28,8 +27,12 @@ from ._engine import Engine
 from ._findings import attempted
 from ._request import RequestReader
 
-_REFUSED = Failure(CaveatCode.circuit_open, "", made=False)
+REFUSED = Failure(CaveatCode.circuit_open, "", made=False)
 _FAIR_SHARE = 0.5
+
+
+def _nothing() -> None:
+    """Nobody is to be told."""
 
 
 class _Ahead(NamedTuple):
@@ -38,6 +41,7 @@ class _Ahead(NamedTuple):
     run: Run
     generation: int
     outcome: Outcome | None
+    expected: Callable[[], object]
 
 
 class Course:
@@ -124,11 +128,13 @@ class Course:
             self.failure = error
         attempted(self.engine, self.span, candidate, number, outcome)
 
-    def keep(self, position: int, run: Run, outcome: Outcome | None) -> None:
-        """Keep a call until the turn of its candidate comes."""
+    def keep(
+        self, position: int, run: Run, outcome: Outcome | None, expected: Callable[[], object] = _nothing
+    ) -> None:
+        """Keep a call until the turn of its candidate comes; `expected` is told when that is."""
         circuit = self.engine.candidates[position].circuit
         generation = 0 if circuit is None else circuit.generation
-        self.ahead = {**(self.ahead or {}), position: _Ahead(run, generation, outcome)}
+        self.ahead = {**(self.ahead or {}), position: _Ahead(run, generation, outcome, expected)}
 
     @property
     def hurried(self) -> bool:
@@ -140,6 +146,7 @@ class Course:
         """Nobody waits any more for calls whose turn has not come."""
         for each in (self.ahead or {}).values():
             each.run.give_up()
+            each.expected()
 
 
 def ask(course: Course, position: int) -> Generator[Effect, Any, Outcome]:
@@ -153,7 +160,7 @@ def ask(course: Course, position: int) -> Generator[Effect, Any, Outcome]:
         return outcome
     run = run or _new(course, position)
     if run is None:
-        return _REFUSED
+        return REFUSED
     pace = engine.pace if candidate.primary else None
     tried = partial(course.tried, candidate)
     wait, rest = partial(_awaited, course, position), partial(_rest, course, position)
@@ -174,7 +181,8 @@ def _under_way(course: Course, position: int) -> tuple[Run | None, Outcome | Non
     """A candidate's call that was started before its turn, and what came of it already."""
     if course.ahead is None or position not in course.ahead:
         return None, None
-    run, course.generation, outcome = course.ahead.pop(position)
+    run, course.generation, outcome, expected = course.ahead.pop(position)
+    expected()
     return run, outcome
 
 
@@ -188,37 +196,6 @@ def _new(course: Course, position: int) -> Run | None:
             return None
         course.generation = circuit.generation
     return run
-
-
-def settle(course: Course, candidate: Candidate, outcome: Outcome, bad: bool = False) -> None:
-    """Take the outcome of a candidate into account: for its circuit, and for the time that is kept for it."""
-    course.now = course.engine.clock.monotonic()
-    circuit = candidate.circuit
-    if circuit is not None and outcome is not _REFUSED:
-        if type(outcome) is Failure and outcome.code is CaveatCode.deadline and course.hurried:
-            circuit.unmade(course.generation)
-        else:
-            circuit.record(outcome, course.generation, bad=bad)
-    if not candidate.primary:
-        candidate.latency.learn(outcome)
-
-
-def probe(course: Course) -> None:
-    """Run a fallback in the shadow now and then, so that what is known of its time stays fresh."""
-    if course.switch == "review_all":
-        return
-    for position, candidate in enumerate(course.engine.candidates):
-        if position >= course.started and candidate.probe_due():
-            with suppress(Exception):  # the decision is made, and nobody waits for this call
-                _probe(course, position, candidate)
-
-
-def _probe(course: Course, position: int, candidate: Candidate) -> None:
-    engine = course.engine
-    course.end, course.limit = engine.schedule.times(engine.clock.monotonic())
-    run = course.prepare(position)
-    if run is not None and run.shadows:
-        candidate.watch(run, candidate.latency.learn)
 
 
 def _admitted(course: Course, position: int, run: Run) -> bool:
@@ -289,5 +266,15 @@ def _start_next(course: Course) -> Generator[Effect, Any, None]:
     if run is None:
         return
     run.until = -inf
+    expected = _expecting(course.engine.clock, run)
     outcome: Outcome | None = yield run
-    course.keep(position, run, outcome)
+    course.keep(position, run, outcome, expected)
+
+
+def _expecting(clock: Any, run: Run) -> Callable[[], object]:
+    """Tell a clock for tests of a call that nobody waits for yet: it lets no time pass before that has had its turn."""
+    expecting = getattr(clock, "expecting", None)
+    if expecting is None or not isinstance(run, ThreadRun):
+        return _nothing
+    run.fn, expected = expecting(run.fn)
+    return cast("Callable[[], object]", expected)

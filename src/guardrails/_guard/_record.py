@@ -11,7 +11,7 @@ from .._routing import Action, Evidence, route
 from .._types import Decision, Finding
 from ._candidate import Candidate
 from ._conclude import conclude, record, works
-from ._course import ask, probe, settle
+from ._course import ask
 from ._engine import Engine
 from ._findings import (
     GRACE,
@@ -28,6 +28,7 @@ from ._findings import (
     switched_off,
 )
 from ._request import RequestReader, SignatureError
+from ._settle import probe, settle
 from ._trial import Trial, Withheld
 
 # an answer of which nothing is to be said: what most requests come to

@@ -11,7 +11,7 @@ from .._calls import Effect, Failure
 from .._contract import Verdict, is_table, length_of, rows_of
 from .._types import Finding, Violation
 from ._candidate import Candidate
-from ._course import ask, settle
+from ._course import ask
 from ._decisions import Answers, Decisions, take
 from ._engine import Engine
 from ._findings import (
@@ -27,6 +27,7 @@ from ._findings import (
 from ._outputs import findings_by_place, joined, measure, wrong_length
 from ._request import RequestReader, SignatureError
 from ._rows import Positions, Rows, grouped
+from ._settle import settle
 from ._table_record import record_table, reviews
 from ._table_trial import Part, TableTrial
 

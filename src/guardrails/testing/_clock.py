@@ -12,54 +12,16 @@ from functools import partial
 from typing import Any
 
 from .._calls._waits import waker
-from .._clock import CURRENT, Deadline, Waitable
+from .._clock import Waitable
+from ._marks import Expected, Mark, Watch
 from ._release import Release, awaken
 
 # real seconds between two looks at what is running, not sleeping, on virtual time
 _LOOK = 0.0003
-# looks without a sign from anybody after which time may pass: a thread that has just been started has run by then
-_QUIET = 2
 # real seconds for which a thread that has looked at the clock is taken to be on its way to its next wait
 _ON_ITS_WAY = 0.05
 # real seconds without a sign after which what runs is taken to hang
 _PATIENCE = 0.5
-
-
-class _Mark:
-    """An instant for which somebody sleeps, or waits for what runs; with the deadline of whoever waits for them in turn."""
-
-    __slots__ = ("at", "deadline", "loop")
-
-    def __init__(self, at: float, *, loop: bool = False) -> None:
-        self.at = at
-        self.deadline: Deadline | None = CURRENT.get()
-        self.loop = loop
-
-    def counts(self, clock: object, now: float) -> bool:
-        """Whether its caller still waits; what goes on without one must not let time pass for others, nor stop it."""
-        own = self.deadline
-        return own is None or own.clock is not clock or now < own.at
-
-    def nested(self, clock: object, now: float) -> bool:
-        """Whether it belongs to a call that another guard waits for."""
-        own = self.deadline
-        return own is not None and own.clock is clock and now < own.at and (own.enforced or self.loop)
-
-
-class _Watch:
-    """What one who waits has seen of the others' signs."""
-
-    __slots__ = ("quiet", "seen")
-
-    def __init__(self) -> None:
-        self.seen = -1
-        self.quiet = 0
-
-    def is_quiet(self, signs: int) -> bool:
-        """Whether the last looks saw no new sign."""
-        self.quiet = self.quiet + 1 if signs == self.seen else 0
-        self.seen = signs
-        return self.quiet >= _QUIET
 
 
 class _Timer:
@@ -71,13 +33,13 @@ class _Timer:
         self,
         clock: VirtualClock,
         loop: asyncio.AbstractEventLoop,
-        wait: _Mark,
+        wait: Mark,
         callback: Callable[[], object],
     ) -> None:
         self._clock = clock
         self._loop = loop
         self._wait = wait
-        self._watch = _Watch()
+        self._watch = Watch()
         self._callback: Callable[[], object] | None = callback
         self._pulse = loop.call_later(_LOOK, self._look)
 
@@ -127,10 +89,11 @@ class VirtualClock:
         self._now = monotonic
         self._epoch = time - monotonic
         self._changed = threading.Condition()
-        self._sleepers: list[_Mark] = []
-        self._computing: list[_Mark] = []
-        self._waits: list[_Mark] = []
-        self._timers: dict[_Mark, _Timer] = {}
+        self._sleepers: list[Mark] = []
+        self._computing: list[Mark] = []
+        self._waits: list[Mark] = []
+        self._expected: list[Expected] = []
+        self._timers: dict[Mark, _Timer] = {}
         self._awake: dict[int, float] = {}
         self._stalled = -math.inf
         self._signs = 0
@@ -171,7 +134,7 @@ class VirtualClock:
         """As `sleep`, or until released."""
         release.then(self._stir)
         with self._changed:
-            sleeper = _Mark(self._now + seconds)
+            sleeper = Mark(self._now + seconds)
             if seconds < math.inf and not threading.current_thread().name.startswith("guardrails "):
                 self._go_to(max(self._now, sleeper.at))
                 return
@@ -183,7 +146,7 @@ class VirtualClock:
         loop = asyncio.get_running_loop()
         done, wake = waker(loop)
         release.then(partial(awaken, loop, wake))
-        sleeper = _Mark(self._now + seconds)
+        sleeper = Mark(self._now + seconds)
         timer = _Timer(self, loop, sleeper, wake)
         with self._noted(self._sleepers, sleeper):
             self._set(sleeper, timer)
@@ -199,13 +162,39 @@ class VirtualClock:
 
     def computing(self) -> AbstractContextManager[None]:
         """Let no time pass meanwhile, unless this sleeps on the clock."""
-        return self._noted(self._computing, _Mark(math.inf))
+        return self._noted(self._computing, Mark(math.inf))
+
+    def expecting(self, fn: Callable[..., Any]) -> tuple[Callable[..., Any], Callable[[], None]]:
+        """Let no time pass until a call that is on its way to its thread has had its turn, unless it sleeps on the clock.
+
+        Returns:
+            The function to be called in the place of `fn`, and what is called once somebody waits for it.
+        """
+        mark = Expected()
+        with self._changed:
+            self._expected.append(mark)
+            self._sign()
+
+        def call(*args: Any, **kwargs: Any) -> Any:
+            mark.begun = True
+            try:
+                return fn(*args, **kwargs)
+            finally:
+                forget()
+
+        def forget() -> None:
+            with self._changed:
+                if mark in self._expected:
+                    self._expected.remove(mark)
+                    self._sign()
+
+        return call, forget
 
     def wait(self, lock: Waitable, seconds: float, /) -> bool:
         """Acquire `lock` within `seconds` of virtual time."""
         if lock.acquire(True, _LOOK):
             return True
-        wait, watch = _Mark(self._now + seconds), _Watch()
+        wait, watch = Mark(self._now + seconds), Watch()
         with self._noted(self._waits, wait):
             while self._now < wait.at:
                 self._look(watch)
@@ -218,7 +207,7 @@ class VirtualClock:
         self, loop: asyncio.AbstractEventLoop, seconds: float, callback: Callable[[], object], /
     ) -> _Timer:
         """Call `callback` on `loop` once `seconds` of virtual time have passed; called on the loop's own thread."""
-        wait = _Mark(self._now + seconds, loop=True)
+        wait = Mark(self._now + seconds, loop=True)
         timer = _Timer(self, loop, wait, callback)
         with self._changed:
             self._waits.append(wait)
@@ -226,7 +215,7 @@ class VirtualClock:
         return timer
 
     @contextmanager
-    def _noted(self, marks: list[_Mark], mark: _Mark) -> Iterator[None]:
+    def _noted(self, marks: list[Mark], mark: Mark) -> Iterator[None]:
         with self._changed:
             marks.append(mark)
             self._sign()
@@ -238,14 +227,14 @@ class VirtualClock:
                 marks.remove(mark)
                 self._sign()
 
-    def _set(self, mark: _Mark, timer: _Timer) -> None:
+    def _set(self, mark: Mark, timer: _Timer) -> None:
         with self._changed:
             self._timers[mark] = timer
             self._sign()
             if mark.at <= self._now:
                 timer.due()
 
-    def _forget(self, mark: _Mark) -> None:
+    def _forget(self, mark: Mark) -> None:
         with self._changed:
             if self._timers.pop(mark, None) is not None:
                 self._sign()
@@ -260,7 +249,7 @@ class VirtualClock:
         self._signs += 1
         self._last_sign = real.monotonic()
 
-    def _look(self, watch: _Watch) -> None:
+    def _look(self, watch: Watch) -> None:
         """Let time pass where nobody gives a sign and whoever is waited for sleeps."""
         self._awake.pop(threading.get_ident(), None)
         with self._changed:
@@ -274,11 +263,14 @@ class VirtualClock:
         if any(real.monotonic() - seen < _ON_ITS_WAY for seen in list(self._awake.values())):
             return False
         now = self._now
-        asleep = sum(each.counts(self, now) for each in self._sleepers) + (self._stalled == now)
+        # one that is due and has not had its turn yet is not asleep any more
+        asleep = sum(each.at > now and each.counts(self, now) for each in self._sleepers)
+        asleep += self._stalled == now
         asleep += sum(each.nested(self, now) for each in self._waits)
         awake = max(
-            sum(each.counts(self, now) for each in self._waits),
-            sum(each.counts(self, now) for each in self._computing),
+            sum(each.counts(self, now) for each in self._waits) + len(self._expected),
+            sum(each.counts(self, now) for each in self._computing)
+            + sum(not each.begun for each in self._expected),
         )
         return asleep > 0 and asleep >= awake
 
