@@ -13,3 +13,9 @@ def quick(monkeypatch):
     for name in ("held", "one_row_held"):
         hold = getattr(_compile, name)
         monkeypatch.setattr(_compile, name, lambda *args, hold=hold: hold(*args[:-1], 0.005))
+
+
+@pytest.fixture
+def patient(monkeypatch):
+    """All the time that holding a contract against pandera takes, however busy the machine is."""
+    monkeypatch.setattr(_compile, "_HOLDING", 60.0)

@@ -259,6 +259,7 @@ def test_a_fingerprint_follows_the_meaning():
     assert len(set(found.values())) == len(found)
 
 
+@pytest.mark.usefixtures("patient")
 def test_a_compiled_clause_that_disagrees_is_pandera_s(monkeypatch):
     """The contract is built all the same, judges right, and says so."""
     right = schema_module.predicate
@@ -277,6 +278,7 @@ def test_a_compiled_clause_that_disagrees_is_pandera_s(monkeypatch):
     assert cloudpickle.loads(cloudpickle.dumps(contract)).check({"a": 10}).violations
 
 
+@pytest.mark.usefixtures("patient")
 def test_disagreements_are_found_without_a_whole_row(monkeypatch):
     """A field whose clauses nobody can guess does not hide another field's disagreement."""
     monkeypatch.setattr(schema_module, "predicate", lambda *_: lambda _value: True)
@@ -285,6 +287,7 @@ def test_disagreements_are_found_without_a_whole_row(monkeypatch):
     assert contract.check({"a": 10, "b": 98765432}).violations[0].field == "a"
 
 
+@pytest.mark.usefixtures("patient")
 def test_a_field_that_disagrees_with_the_one_row_frame_is_pandera_s(monkeypatch):
     """Under `semantics="pandera"` too."""
     right = compile_module.with_one_row_readers
@@ -301,6 +304,7 @@ def test_a_field_that_disagrees_with_the_one_row_frame_is_pandera_s(monkeypatch)
     assert contract.check({"a": 1, "b": "x"}) is HOLDS
 
 
+@pytest.mark.usefixtures("patient")
 def test_examples_take_part_in_holding(monkeypatch):
     """A disagreement that only the user's own rows show is found."""
     right = schema_module.predicate
