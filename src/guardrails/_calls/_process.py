@@ -183,7 +183,8 @@ class _Child:
     def ask(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
         if not self.ready(_left()):
             raise NotReadyError("its process was still starting")
-        request = ForkingPickler.dumps((args, kwargs, _left()))  # before anything is on the line
+        # before anything is on the line; as bytes, since a view that an error's frames keep is more than 3.13 collects
+        request = bytes(ForkingPickler.dumps((args, kwargs, _left())))
         self.usable = False
         good, answer = pickle.loads(self._exchange(request))  # noqa: S301
         if good:
