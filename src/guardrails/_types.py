@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from enum import StrEnum
-from typing import Any, ClassVar, Generic, Never, NoReturn, TypeAlias, TypeVar
+from typing import Any, ClassVar, Generic, NamedTuple, Never, NoReturn, TypeAlias, TypeVar
 
 from ._errors import ReviewRequiredError
 
@@ -115,9 +115,8 @@ class Interval:
         return self.low <= value <= self.high
 
 
-@dataclass(frozen=True, slots=True, eq=False, kw_only=True)
-class Details:
-    """What every decision carries beside its value.
+class Details(NamedTuple):
+    """What every decision carries beside its value; a named tuple, since one is made on every call.
 
     Attributes:
         id: unique; joins decision, span, review item and later feedback.
@@ -135,11 +134,14 @@ class Details:
     guard_name: str = ""
     model_version: str = ""
     served_by: str = ""
-    prediction: Any = field(default=None, repr=False)
-    prediction_set: frozenset[Any] | None = field(default=None, repr=False)
-    interval: Interval | None = field(default=None, repr=False)
+    prediction: Any = None
+    prediction_set: frozenset[Any] | None = None
+    interval: Interval | None = None
     elapsed: float = 0.0
-    failure: Exception | None = field(default=None, repr=False)
+    failure: Exception | None = None
+
+    def __repr__(self) -> str:  # without answers, and without an exception that may quote one
+        return f"Details(id={self.id!r}, guard_name={self.guard_name!r}, served_by={self.served_by!r})"
 
 
 _NOTHING = Details()
@@ -286,42 +288,10 @@ class NeedsReview(_Outcome):
         raise ReviewRequiredError(message, decision_id=self.id) from self.failure
 
 
-class _OpenDetails:
-    """A `Details` whose fields can still be set: a frozen dataclass takes five times as long to fill."""
-
-    __slots__ = Details.__slots__
-
-
 class _OpenWorks(_Outcome):
-    """A `Works` whose fields can still be set."""
+    """A `Works` whose fields can still be set: a frozen dataclass takes twice as long to fill."""
 
     __slots__ = Works.__slots__
-
-
-def details_of(
-    decision_id: str,
-    guard_name: str,
-    model_version: str,
-    served_by: str,
-    prediction: Any,
-    prediction_set: frozenset[Any] | None,
-    interval: Interval | None,
-    elapsed: float,
-    failure: Exception | None,
-) -> Details:
-    """As `Details(...)`, quickly: it is made on every call."""
-    made: Any = _OpenDetails()
-    made.id = decision_id
-    made.guard_name = guard_name
-    made.model_version = model_version
-    made.served_by = served_by
-    made.prediction = prediction
-    made.prediction_set = prediction_set
-    made.interval = interval
-    made.elapsed = elapsed
-    made.failure = failure
-    made.__class__ = Details  # the same slots: frozen from here on
-    return made  # type: ignore[no-any-return]
 
 
 def works_of(value: T, caveats: tuple[Caveat, ...], details: Details) -> Works[T]:

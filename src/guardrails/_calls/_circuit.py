@@ -90,13 +90,16 @@ class Circuit:
             self.probing = now + patience
             return Admission.probe
 
-    def record(self, outcome: Outcome, generation: int, *, bad: bool = False) -> None:
+    def record(
+        self, outcome: Outcome, generation: int, *, bad: bool = False, now: float | None = None
+    ) -> None:
         """Take the outcome of a call into account.
 
         Args:
             outcome: what came of it.
             generation: the circuit's, when the call was admitted.
             bad: whether the answer broke the output check.
+            now: the instant, where the caller has just looked.
         """
         breaker = self.breaker
         if type(outcome) is Failure:
@@ -107,7 +110,8 @@ class Circuit:
         else:
             failed = bad
             slow = bad or (breaker.slow_after is not None and outcome.seconds > breaker.slow_after)
-        now = self.clock.monotonic()
+        if now is None:
+            now = self.clock.monotonic()
         if self.state is State.closed and generation == self.generation:
             self._recent.append((now, failed, slow))
             if not slow:

@@ -14,18 +14,18 @@ from ._run import Report, Run
 from ._workers import Job, Workers
 
 
-class ThreadRun(Run):
+class ThreadRun(Run, Job):
     """One call on a worker of `workers`, whose deadline holds whatever the call does: `enforced`."""
 
     workers: Workers
-    _job: Job | None = None
+    _begun = False
     _done: Any = None  # the lock, or the event loop, by which the worker wakes the caller
     _woken: asyncio.Future[None] | None = None
 
     def block(self) -> Outcome | None:
         """Hand it to a worker, unless that is done, and wait in this thread."""
-        job, now = self._job, self.clock.monotonic()
-        if job is None:
+        now = self.clock.monotonic()
+        if not self._begun:
             self.begin = now
             deadline = self.deadline
             if deadline is not None and deadline.at <= now:
@@ -34,33 +34,28 @@ class ThreadRun(Run):
                 return self._here()
             done = self._done = _thread.allocate_lock()
             done.acquire()
-            job = self._hand_over(done.release)
-            if job is None:
+            if not self._hand_over(done.release):
                 return saturated(self.workers)
         try:
             in_time = self.clock.wait(self._done, max(self.until - now, 0.0))
         except BaseException:
             self.give_up()
             raise
-        if in_time:
-            return self._outcome(job)
-        return self._not_yet(job)
+        return self._outcome() if in_time else self._not_yet()
 
     async def wait(self) -> Outcome | None:
         """The same without blocking the event loop."""
         now = self.clock.monotonic()
-        if self._job is None:
+        if not self._begun:
             self.begin = now
             if (refused := self._not_begun(now)) is not None:
                 return refused
             self._done = asyncio.get_running_loop()
-            if self._hand_over(self._notify) is None:
+            if not self._hand_over(self._notify):
                 return saturated(self.workers)
-        job = self._job
-        assert job is not None  # noqa: S101 - handed over
-        if job.claim:
+        if self.claim:
             await self._pause(now)
-        return self._outcome(job) if not job.claim else self._not_yet(job)
+        return self._not_yet() if self.claim else self._outcome()
 
     def watch(self, report: Report) -> None:
         """Hand it over; the worker reports."""
@@ -71,17 +66,15 @@ class ThreadRun(Run):
         self._done = _thread.allocate_lock()
 
         def ended() -> None:
-            job = self._job
-            assert job is not None  # noqa: S101 - it has ended
-            report(self._outcome(job, watched=True))
+            report(self._outcome(watched=True))
 
-        if self._hand_over(ended) is None:
+        if not self._hand_over(ended):
             report(saturated(self.workers))
 
     def give_up(self) -> None:
         """Its worker cannot be stopped: it is counted until the function returns."""
-        if self._job is not None:
-            self.workers.abandon(self._job)
+        if self._begun:
+            self.workers.abandon(self)
 
     def _not_begun(self, now: float) -> Outcome | None:
         return late(0.0, started=False) if self.deadline is not None and self.deadline.at <= now else None
@@ -97,21 +90,14 @@ class ThreadRun(Run):
             and outer.at <= own.at
         )
 
-    def _hand_over(self, notify: Callable[[], object]) -> Job | None:
+    def _hand_over(self, notify: Callable[[], object]) -> bool:
         workers = self.workers
-        job = Job(
-            self.fn,
-            self.args,
-            self.kwargs,
-            self._context(),
-            notify,
-            workers.tally,
-            self.clock.monotonic,
-        )
-        if not workers.submit(job):
-            return None
-        self._job = job
-        return job
+        self.context = self._context()
+        self.notify = notify
+        self.claim = [None]
+        self.tally = workers.tally
+        self._begun = workers.submit(self)
+        return self._begun
 
     def _notify(self) -> None:
         with suppress(RuntimeError):  # the loop has been closed since
@@ -134,19 +120,19 @@ class ThreadRun(Run):
         finally:
             timer.cancel()
 
-    def _not_yet(self, job: Job) -> Outcome | None:
+    def _not_yet(self) -> Outcome | None:
         if self.deadline is None or self.until < self.deadline.at:
             return None
-        if self.workers.abandon(job):
+        if self.workers.abandon(self):
             return late(self.deadline.at - self.begin, started=True)
-        return self._outcome(job)  # it has finished this very instant
+        return self._outcome()  # it has finished this very instant
 
-    def _outcome(self, job: Job, *, watched: bool = False) -> Outcome:
-        seconds = job.end - self.begin
+    def _outcome(self, *, watched: bool = False) -> Outcome:
+        seconds = self.end - self.begin
         # a job that keeps its error keeps, through the traceback, itself and the arguments until a garbage collection
-        error, job.error = job.error, None
+        error, self.error = self.error, None
         if error is None:
-            return Answer(job.value, seconds)
+            return Answer(self.value, seconds)
         if isinstance(error, Exception) or watched:
             return raised(error, seconds)
         raise error

@@ -10,6 +10,8 @@ from collections.abc import Callable
 from contextvars import Context
 from typing import Any, TypeAlias
 
+from .._clock import Clock
+
 # a thread that nobody needed for this long ends; a guard that is dropped leaves no threads behind
 _IDLE_SECONDS = 30.0
 _LOG = logging.getLogger("guardrails")
@@ -38,59 +40,34 @@ class Tally:
 
 
 class Job:
-    """One call handed to a worker.
+    """One call handed to a worker: what the worker needs of it, and what it came to.
 
     `claim` holds one token. Whoever pops it decides the call: the worker that has finished, or the caller that has
     stopped waiting. `list.pop` is atomic, so exactly one of them gets it.
     """
 
-    __slots__ = (
-        "args",
-        "claim",
-        "context",
-        "end",
-        "error",
-        "fn",
-        "kwargs",
-        "monotonic",
-        "notify",
-        "tally",
-        "value",
-    )
+    fn: Callable[..., Any]
+    args: tuple[Any, ...]
+    kwargs: dict[str, Any]
+    clock: Clock
+    context: Context | None
+    claim: list[None]
+    tally: Tally
+    notify: Callable[[], object] | None
+    # on the class: what it came to costs nothing until it is known
+    end = 0.0
+    value: Any = None
+    error: BaseException | None = None
 
-    def __init__(
-        self,
-        fn: Callable[..., Any],
-        args: tuple[Any, ...],
-        kwargs: dict[str, Any],
-        context: Context,
-        notify: Callable[[], object],
-        tally: Tally,
-        monotonic: Callable[[], float],
-    ) -> None:
-        self.fn: Callable[..., Any] | None = fn
-        self.args = args
-        self.kwargs = kwargs
-        self.context: Context | None = context
-        self.notify = notify
-        self.claim = [None]
-        self.tally = tally
-        self.monotonic = monotonic
-        self.end = 0.0
-        self.value: Any = None
-        self.error: BaseException | None = None
-
-    def run(self) -> None:
-        """Call the function and keep what it came to; drop the arguments, which an abandoned job may hold for long."""
-        fn, context = self.fn, self.context
-        assert fn is not None and context is not None  # noqa: S101, PT018 - a job runs once
+    def call(self) -> None:
+        """Call the function and keep what it came to."""
+        context, self.context = self.context, None
+        assert context is not None  # noqa: S101 - a job is done once
         try:
-            self.value = context.run(fn, *self.args, **self.kwargs)
+            self.value = context.run(self.fn, *self.args, **self.kwargs)
         except BaseException as error:  # re-raised, or turned into a failure, by the caller
             self.error = error
-        self.end = self.monotonic()
-        self.fn = self.context = None
-        self.args, self.kwargs = (), {}
+        self.end = self.clock.monotonic()
 
 
 class _Worker:
@@ -216,15 +193,19 @@ class Workers:
         return worker
 
     def _finish(self, worker: _Worker, job: Job) -> None:
+        # what tells its caller may hold the job, and an error holds it through its traceback: neither may outlast it
+        notify, job.notify = job.notify, None
+        assert notify is not None  # noqa: S101 - a job is done once
         try:
             job.claim.pop()
         except IndexError:
+            job.error = None
             job.tally.count(-1)
             self._rest(worker)
             return
         self._rest(worker)  # before the caller wakes, so that its next call finds this worker
         try:
-            job.notify()
+            notify()
         except (
             Exception
         ) as error:  # a report that nobody waits for; its worker must live, and its message stay here
@@ -251,7 +232,7 @@ def _serve(workers: Workers, worker: _Worker) -> None:
             worker.go.acquire()
         job, worker.job = worker.job, None
         assert job is not None  # noqa: S101 - submit sets it before it releases
-        job.run()
+        job.call()
         workers._finish(worker, job)  # noqa: SLF001
         if worker.places is not workers._places:  # noqa: SLF001
             return

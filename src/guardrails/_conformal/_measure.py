@@ -54,7 +54,7 @@ class Measure:
         limit: the guard's `max_degraded_error`, for a fallback.
     """
 
-    __slots__ = ("_all", "_own", "_read", "_selected", "_served", "_unanswerable", "_usual")
+    __slots__ = ("_all", "_one", "_own", "_read", "_selected", "_served", "_unanswerable", "_usual")
 
     def __init__(
         self,
@@ -69,6 +69,7 @@ class Measure:
         self._own = standing.own
         self._read = read
         self._served = _served(profile, standing, reads=read is not None)
+        self._one = self._served.one
         self._all = _all(profile, standing, filters_match=filters_match)
         self._unanswerable = self._selected = self._all
         self._usual = self._all.zones  # empty where requests name a cohort
@@ -103,7 +104,7 @@ class Measure:
         """
         try:
             zones = self._usual if not asked and self._usual else self._ways(asked).of(cohort)
-            return self._served.one(value if self._read is None else self._apply(value), zones, difficulty)
+            return self._one(value if self._read is None else self._apply(value), zones, difficulty)
         except UnreadableError as error:
             return unread(str(error), self._own)
         except Exception as error:

@@ -6,30 +6,35 @@ from collections.abc import Generator
 from typing import Any
 
 from .._calls import Effect
+from .._conformal import Measured
 from .._guard_ports import ReviewItem, make_json
 from .._routing import Action, caveats
-from .._types import Caveat, Decision, Degraded, Details, NeedsReview, Works, details_of, works_of
+from .._types import Caveat, Decision, Degraded, Details, NeedsReview, Works, works_of
 from ._engine import IDS
 from ._findings import store
 from ._trial import Trial
 
+_UNMEASURED = Measured(None, None, None, ())
+
 
 def works(trial: Trial) -> Works[Any]:
     """The decision of a request whose answer lies in the certified region, or whose caveats the owner waives."""
-    return works_of(trial.value, caveats(trial.findings) if trial.findings else (), _details(trial))
+    return works_of(
+        trial.value, caveats(trial.findings) if trial.findings else (), _details(trial, trial.now)
+    )
 
 
 def conclude(trial: Trial, action: Action) -> Generator[Effect, Any, Decision[Any]]:
     """The decision of any other request; a review is committed first."""
     if action is Action.degraded:
-        return Degraded(trial.value, caveats(trial.findings), _details(trial))
+        return Degraded(trial.value, caveats(trial.findings), _details(trial, trial.now))
     trial.served = None
     trial.id = IDS.next()
     reasons = caveats(trial.findings)
     problem = yield from store(trial.engine, [_review_item(trial, reasons)], trial.deadline())
     if problem is not None:
         reasons = caveats((*trial.findings, problem))
-    return NeedsReview(reasons, _details(trial))
+    return NeedsReview(reasons, _details(trial, trial.engine.clock.monotonic()))
 
 
 def _review_item(trial: Trial, reasons: tuple[Caveat, ...]) -> ReviewItem:
@@ -51,23 +56,18 @@ def _review_item(trial: Trial, reasons: tuple[Caveat, ...]) -> ReviewItem:
     )
 
 
-def _details(trial: Trial) -> Details:
+def _details(trial: Trial, now: float) -> Details:
     engine, served = trial.engine, trial.served
-    measured = None if served is None else trial.measured
-    prediction = prediction_set = interval = None
-    if measured is not None:
-        prediction = measured.prediction
-        prediction_set = measured.prediction_set
-        interval = measured.interval
-    return details_of(
-        trial.id or IDS.next(),
+    prediction, prediction_set, interval, _ = _UNMEASURED if served is None else trial.measured or _UNMEASURED
+    return Details(
+        trial.id or f"{IDS.prefix}-{next(IDS.numbers)}",
         engine.name,
         engine.model_version,
         "" if served is None else served.name,
         prediction,
         prediction_set,
         interval,
-        (engine.clock.monotonic() if served is None else trial.now) - trial.begin,
+        now - trial.begin,
         trial.failure,
     )
 
@@ -75,7 +75,7 @@ def _details(trial: Trial) -> Details:
 def record(trial: Trial, decision: Decision[Any]) -> None:
     """Count the decision, end its span, tell the observers."""
     engine, details = trial.engine, decision.details
-    engine.count(decision.route)
+    engine.counts[decision.route].one()
     engine.telemetry.decided(
         trial.span,
         decision.route,

@@ -5,7 +5,6 @@ from __future__ import annotations
 import itertools
 import logging
 import os
-import threading
 import weakref
 from collections.abc import Callable
 from typing import Any, cast
@@ -16,6 +15,7 @@ from .._telemetry import Telemetry
 from .._types import Route
 from ._candidate import candidates_of, enforcement_of, filters_mismatch, first_guess
 from ._config import Config
+from ._count import Count
 from ._facts import Fact
 from ._novel import novelty_of
 from ._request import name_of
@@ -27,17 +27,17 @@ _LOG = logging.getLogger("guardrails")
 class _Ids:
     """Decision ids: random per process, then counted."""
 
-    __slots__ = ("_count", "_prefix")
+    __slots__ = ("numbers", "prefix")
 
     def __init__(self) -> None:
         self.renew()
 
     def renew(self) -> None:
-        self._prefix = os.urandom(8).hex()
-        self._count = itertools.count(1)
+        self.prefix = os.urandom(8).hex()
+        self.numbers = itertools.count(1)
 
     def next(self) -> str:
-        return f"{self._prefix}-{next(self._count)}"
+        return f"{self.prefix}-{next(self.numbers)}"
 
 
 IDS = _Ids()
@@ -79,18 +79,15 @@ class Engine:
         self.plain = self.pace is None and not self.schedule.cut[0]
         self.probed = any(each.probe for each in self.candidates)
         self._switch_state: SwitchState = "normal"
-        self._counts = dict.fromkeys(Route, 0)
-        self._lock = threading.Lock()
+        self.counts = {route: Count() for route in Route}
         _ALIVE.add(self)
 
     def __getstate__(self) -> dict[str, Any]:
-        state = self.__dict__.copy()
-        del state["_lock"]
-        return state
+        return {name: value for name, value in self.__dict__.items() if name != "counts"}
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         self.__dict__.update(state)
-        self._lock = threading.Lock()
+        self.counts = {route: Count() for route in Route}
         _ALIVE.add(self)
 
     def _about(self) -> dict[str, Any]:
@@ -123,11 +120,6 @@ class Engine:
             )
         return self._switch_state
 
-    def count(self, route: Route, number: int = 1) -> None:
-        """Count decisions for `status()`."""
-        with self._lock:
-            self._counts[route] += number
-
     def tell(self, decision: Any) -> None:
         """Tell the observers; what one raises is logged and harms nobody."""
         for observer in self.config.observers:
@@ -154,7 +146,7 @@ class Engine:
             "guard": self.name,
             "pid": os.getpid(),
             "enforcement": self.enforcement,
-            "decisions": {route.value: self._counts[route] for route in Route},
+            "decisions": {route.value: count.value() for route, count in self.counts.items()},
             "abandoned": {c.name: 0 if c.workers is None else c.workers.abandoned for c in self.candidates},
             "abandoned_total": {
                 c.name: 0 if c.workers is None else c.workers.abandoned_total for c in self.candidates
@@ -178,8 +170,8 @@ class Engine:
 
     def reset(self) -> None:
         """Forget counters, workers and measured durations, as after a fork."""
-        self._lock = threading.Lock()  # after a fork, the old one may be held by a thread that is not there
-        self._counts = dict.fromkeys(Route, 0)
+        # after a fork, a lock of the old ones may be held by a thread that is not there
+        self.counts = {route: Count() for route in Route}
         if self.pace is not None:
             self.pace.tokens.reset()
         for candidate in self.candidates:

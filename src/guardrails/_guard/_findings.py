@@ -86,13 +86,13 @@ def breaks_output(findings: tuple[Finding, ...]) -> bool:
 
 
 # what most functions return, and what is no mistake
-_ANSWERS = frozenset({bool, dict, float, int, list, np.ndarray, np.float64, str, tuple})
+ANSWERS = frozenset({bool, dict, float, int, list, np.ndarray, np.float64, str, tuple})
 
 
 def no_answer(value: object) -> Finding | None:
     """What a function may return by mistake: an awaitable, a generator, or the decision of another guard."""
     kind = type(value)
-    if kind in _ANSWERS:
+    if kind in ANSWERS:
         return None
     if hasattr(kind, "__await__"):
         close = getattr(value, "close", None)

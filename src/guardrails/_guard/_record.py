@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Generator
 from typing import Any
 
-from .._calls import Effect, Failure, Outcome, Run, State
+from .._calls import Answer, Effect, Failure, Outcome, Run, State
 from .._contract import HOLDS
 from .._routing import Action, Evidence, route
 from .._types import Decision, Finding
@@ -14,6 +14,7 @@ from ._conclude import conclude, record, works
 from ._course import ask
 from ._engine import Engine
 from ._findings import (
+    ANSWERS,
     GRACE,
     TOO_LATE,
     attributed,
@@ -29,7 +30,7 @@ from ._findings import (
 )
 from ._request import RequestReader, SignatureError
 from ._settle import probe, settle
-from ._trial import Trial, Withheld
+from ._trial import Trial, Withheld, no_contract
 
 # an answer of which nothing is to be said: what most requests come to
 _WORKS = Evidence((), answered=True)
@@ -70,29 +71,40 @@ def _plain(trial: Trial) -> Run | None:
 
     Most requests need no more than this: one call, and the steps around it.
     """
-    engine = trial.engine
+    engine, args = trial.engine, trial.args
+    primary = engine.candidates[0]
+    contract, circuit = primary.contract, primary.circuit
     try:
-        trial.request = request = trial.reader.read(trial.args, trial.kwargs)
-        if not engine.plain or trial.check(engine.candidates[0].contract) is not HOLDS:
+        place = trial.reader.place
+        request = trial.request = args[place] if len(args) > place else trial.reader.read(args, trial.kwargs)
+        if not engine.plain:
             return None
-        if engine.config.switch is not None and engine.switch_state() != "normal":
+        verdict = trial.verdict = no_contract(request) if contract is None else contract.check(request)
+        trial.checked = contract
+        if verdict is not HOLDS:
             return None
-        if engine.novelty is not None and engine.novelty.one(request):
+        if (engine.config.switch is not None or engine.novelty is not None) and _stopped(trial):
             return None
-        run = trial.run(0, trial.args, trial.kwargs)
-        circuit = engine.candidates[0].circuit
         if circuit is not None:
             if circuit.state is not State.closed:
                 return None
             trial.generation = circuit.generation
+        run = trial.run(0, args, trial.kwargs)
+        if engine.schedule.hedged[0]:
+            run.until = min(run.until, trial.start(1))
     except SignatureError:
         raise
     except Exception:  # it is raised again, and told, where the chain looks closer
         return None
-    if engine.schedule.hedged[0]:
-        run.until = min(run.until, trial.start(1))
     trial.started = 1
     return run
+
+
+def _stopped(trial: Trial) -> bool:
+    engine = trial.engine
+    if engine.config.switch is not None and engine.switch_state() != "normal":
+        return True
+    return engine.novelty is not None and bool(engine.novelty.one(trial.request))
 
 
 def _first(trial: Trial, run: Run, outcome: Outcome | None) -> Evidence | None:
@@ -101,10 +113,13 @@ def _first(trial: Trial, run: Run, outcome: Outcome | None) -> Evidence | None:
         trial.keep(0, run, None)
         return None
     primary = trial.engine.candidates[0]
-    if isinstance(outcome, Failure):
-        trial.tried(primary, 1, outcome)
     try:
-        return _judged(trial, primary, 0, (), outcome)
+        if isinstance(outcome, Answer):
+            return _answered(trial, primary, 0, (), outcome)
+        trial.tried(primary, 1, outcome)
+        return _unanswered(trial, primary, 0, (), outcome)
+    except SignatureError:
+        raise
     except Exception as error:  # of the steps themselves
         return _fault(trial, 0, error)
 
@@ -190,21 +205,33 @@ def _evidence(trial: Trial, candidate: Candidate, position: int) -> Generator[Ef
         if novelty.blocks:
             return _unasked(trial, position, *findings)
     outcome = yield from ask(trial, position)
-    return _judged(trial, candidate, position, findings, outcome)
+    if isinstance(outcome, Answer):
+        return _answered(trial, candidate, position, findings, outcome)
+    return _unanswered(trial, candidate, position, findings, outcome)
 
 
-def _judged(
-    trial: Trial, candidate: Candidate, position: int, findings: tuple[Finding, ...], outcome: Outcome
+def _unanswered(
+    trial: Trial, candidate: Candidate, position: int, findings: tuple[Finding, ...], outcome: Failure
 ) -> Evidence:
-    """The evidence about a candidate that was called."""
-    if isinstance(outcome, Failure):
-        settle(trial, candidate, outcome)
-        return _no(trial, position, *findings, failed(outcome))
+    """The evidence about a candidate that was asked and did not answer."""
+    settle(trial, candidate, outcome)
+    return _no(trial, position, *findings, failed(outcome))
+
+
+def _answered(
+    trial: Trial, candidate: Candidate, position: int, findings: tuple[Finding, ...], outcome: Answer
+) -> Evidence:
+    """The evidence about a candidate that answered."""
     seen = _measure(trial, candidate, outcome.value)
-    settle(trial, candidate, outcome, bool(seen) and breaks_output(seen))
+    trial.now = now = trial.engine.clock.monotonic()  # from here as in `settle`, without its call
+    if candidate.circuit is not None:
+        bad = bool(seen) and breaks_output(seen)
+        candidate.circuit.record(outcome, trial.generation, bad=bad, now=now)
     if candidate.primary:
         trial.failure = None  # an attempt before this one may have failed
-    if trial.now > trial.end + GRACE:
+    else:
+        candidate.latency.learn(outcome)
+    if now > trial.end + GRACE:
         findings += (TOO_LATE,)
     if not seen and not findings:
         trial.served = candidate
@@ -225,7 +252,7 @@ def _switched_off(trial: Trial) -> Evidence | None:
 
 def _measure(trial: Trial, candidate: Candidate, value: Any) -> tuple[Finding, ...]:
     trial.value = value
-    if (problem := no_answer(value)) is not None:
+    if type(value) not in ANSWERS and (problem := no_answer(value)) is not None:
         trial.measured = trial.value = None
         return (*candidate.own, problem)
     noted = HOLDS if candidate.output is None else candidate.output.check(value)

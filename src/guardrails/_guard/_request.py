@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+import sys
 from collections.abc import Callable
 from contextlib import suppress
 from typing import Any, Literal
@@ -26,11 +27,13 @@ class RequestReader:
         supplied: an argument that the guard itself gives where the caller does not; "" for none.
     """
 
-    __slots__ = ("_keywords", "_name", "_names", "mode", "signature", "skip", "supplied")
+    __slots__ = ("_keywords", "_name", "_names", "mode", "place", "signature", "skip", "supplied")
 
     def __init__(self, fn: Callable[..., Any], mode: Mode, skip: int = 0, supplied: str = "") -> None:
         self.mode = mode
         self.skip = skip
+        #: where the request is among the positional arguments; beyond all of them where it is none of them
+        self.place = skip if mode == "first" else sys.maxsize
         self.supplied = supplied
         self.signature = _signature(fn)
         names = () if self.signature is None else tuple(self.signature.parameters)
@@ -44,9 +47,9 @@ class RequestReader:
         Raises:
             SignatureError: there is none, since the arguments do not fit the signature.
         """
+        if len(args) > self.place:
+            return args[self.place]
         if self.mode == "first":
-            if len(args) > self.skip:
-                return args[self.skip]
             if self._name in kwargs:
                 return kwargs[self._name]
             self.bind(args, kwargs)
@@ -68,7 +71,7 @@ class RequestReader:
         """The call's arguments with another request in the place of the first."""
         if self.mode == "arguments":
             return self._filled(args, kwargs, dict(request))
-        if len(args) > self.skip:
+        if len(args) > self.place:
             return (*args[: self.skip], request, *args[self.skip + 1 :]), kwargs
         return args, {**kwargs, str(self._name): request}
 

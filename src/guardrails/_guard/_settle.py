@@ -12,13 +12,13 @@ from ._course import REFUSED, Course
 
 def settle(course: Course, candidate: Candidate, outcome: Outcome, bad: bool = False) -> None:
     """Take the outcome of a candidate into account: for its circuit, and for the time that is kept for it."""
-    course.now = course.engine.clock.monotonic()
+    course.now = now = course.engine.clock.monotonic()
     circuit = candidate.circuit
     if circuit is not None and outcome is not REFUSED:
         if type(outcome) is Failure and outcome.code is CaveatCode.deadline and course.hurried:
             circuit.unmade(course.generation)
         else:
-            circuit.record(outcome, course.generation, bad=bad)
+            circuit.record(outcome, course.generation, bad=bad, now=now)
     if not candidate.primary:
         candidate.latency.learn(outcome)
 

@@ -70,7 +70,7 @@ def record_table(trial: TableTrial) -> Decisions[Any]:
         trial.rows, trial.answers, common, trial.index, caveats(trial.about_table)
     )
     for each, number in decisions.counts().items():
-        engine.count(each, number)
+        engine.counts[each].many(number)
     engine.telemetry.table_decided(
         trial.span,
         counts=_counts(trial.rows),

@@ -35,6 +35,8 @@ class Trial(Course):
         served: who answered.
         withheld: the first answer that was not given to the caller.
         id: the decision's, once it has one.
+        checked: the contract that the request was last judged by.
+        verdict: what that said.
     """
 
     request: Any = None
@@ -45,22 +47,20 @@ class Trial(Course):
     served: Candidate | None = None
     withheld: Withheld | None = None
     id = ""
-    _checked: Contract | None = None
-    _verdict: Verdict = HOLDS
+    checked: Contract | None = None
+    verdict: Verdict = HOLDS
 
     def check(self, contract: Contract | None) -> Verdict:
         """What a contract says of the request; asked twice, it is judged once."""
-        if contract is None:
-            return _no_contract(self.request)
-        if contract is not self._checked:
-            self._verdict = contract.check(self.request)
-            self._checked = contract
-        return self._verdict
+        if contract is None or contract is not self.checked:
+            self.verdict = no_contract(self.request) if contract is None else contract.check(self.request)
+            self.checked = contract
+        return self.verdict
 
     def prepare(self, position: int) -> Run | None:
         """The call of a candidate; None where the request breaks its contract."""
         contract = self.engine.candidates[position].contract
-        verdict = self._verdict if contract is self._checked else self.check(contract)
+        verdict = self.verdict if contract is self.checked else self.check(contract)
         if verdict is HOLDS:
             return self.run(position, self.args, self.kwargs)
         if verdict.violations:
@@ -79,7 +79,7 @@ class Trial(Course):
         return breaks_output(candidate.measure.one(value).findings)
 
 
-def _no_contract(request: object) -> Verdict:
+def no_contract(request: object) -> Verdict:
     """Without a contract nothing is checked, but a table is no request."""
     if type(request).__name__ != "DataFrame":
         return HOLDS

@@ -76,8 +76,8 @@ def of_decision(route: Route, caveats: tuple[Caveat, ...], details: Details) -> 
     }
     if caveats:
         made[CAVEATS] = array(tuple(caveat.code for caveat in caveats))
-    if details.served_by:
-        made[SERVED_BY] = text(details.served_by)
+    if by := details.served_by:
+        made[SERVED_BY] = by if len(by) <= LONGEST_STRING else text(by)
     if details.prediction_set is not None:
         made[SET_SIZE] = len(details.prediction_set)
     if details.interval is not None:

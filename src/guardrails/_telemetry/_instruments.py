@@ -9,7 +9,14 @@ from importlib.metadata import PackageNotFoundError, version
 from types import TracebackType
 
 from opentelemetry import metrics, trace
-from opentelemetry.metrics import Counter, Histogram, Meter, MeterProvider, NoOpMeter, UpDownCounter
+from opentelemetry.metrics import (
+    Counter,
+    Histogram,
+    Meter,
+    MeterProvider,
+    NoOpMeterProvider,
+    UpDownCounter,
+)
 from opentelemetry.trace import NoOpTracerProvider, Tracer, TracerProvider
 
 BUCKETS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0)
@@ -64,10 +71,10 @@ class Measures:
 
 @dataclass(frozen=True, slots=True)
 class Instruments:
-    """What a guard records with; `tracer` is None where the owner has said that no span is wanted."""
+    """What a guard records with; None where the owner has said that no span, or no metric, is wanted."""
 
     tracer: Tracer | None
-    measures: Measures
+    measures: Measures | None
 
 
 def make_instruments(
@@ -78,10 +85,11 @@ def make_instruments(
     with harmless:
         if not isinstance(tracer_provider, NoOpTracerProvider):
             tracer = (tracer_provider or trace.get_tracer_provider()).get_tracer(_SCOPE, _version(), _SCHEMA)
-    measures = _measures(NoOpMeter(_SCOPE))
+    measures: Measures | None = None
     with harmless:
-        meter = (meter_provider or metrics.get_meter_provider()).get_meter(_SCOPE, _version(), _SCHEMA)
-        measures = _measures(meter)
+        if not isinstance(meter_provider, NoOpMeterProvider):
+            meter = (meter_provider or metrics.get_meter_provider()).get_meter(_SCOPE, _version(), _SCHEMA)
+            measures = _measures(meter)
     return Instruments(tracer, measures)
 
 

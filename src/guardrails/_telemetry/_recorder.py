@@ -73,23 +73,22 @@ class Telemetry:
             tracer = (self._made or self._make()).tracer
             if tracer is None:
                 return NO_SPAN
+            parent = otel_context.get_current()  # once: an SDK that is given none looks it up three times
             span = tracer.start_span(
                 self._span_name,
-                None,
+                parent,
                 SpanKind.INTERNAL,
                 self._static,
                 record_exception=False,
                 set_status_on_exception=False,
             )
-            return span, set_span_in_context(span) if span.get_span_context().is_valid else None
+            return span, set_span_in_context(span, parent) if span.get_span_context().is_valid else None
         except Exception as error:
             self._harmless.say(error)
             return NO_SPAN
 
-    @staticmethod
-    def attach(context: Context) -> Token[Context]:
-        """Make `context` current in the running thread's (or task's, or copied) `contextvars.Context`."""
-        return otel_context.attach(context)
+    #: makes a context current in the running thread's (or task's, or copied) `contextvars.Context`
+    attach = staticmethod(otel_context.attach)
 
     @staticmethod
     def detach(token: Token[Context]) -> None:
@@ -125,11 +124,15 @@ class Telemetry:
             self._end(span)
         try:
             measures = (self._made or self._make()).measures
+            if measures is None:
+                return
+            around = otel_context.get_current()  # once for both
             key = (route, caveats[0].code if caveats else None)
-            measures.decisions.add(1, self._decision_keys.get(key) or self._decision_key(key))
+            measures.decisions.add(1, self._decision_keys.get(key) or self._decision_key(key), around)
             call_key = self._call_keys.get(route) or self._call_key(route)
             # an exemplar costs as much as the record itself: the calls that came out well are done without it
-            measures.calls.record(details.elapsed, call_key, None if route is Route.works else context)
+            linked = around if route is Route.works or context is None else context
+            measures.calls.record(details.elapsed, call_key, linked)
         except Exception as error:
             self._harmless.say(error)
 
@@ -162,6 +165,8 @@ class Telemetry:
         route = names.worst_route(counts)
         try:
             measures = (self._made or self._make()).measures
+            if measures is None:
+                return
             for key, count in names.by_first_code(counts).items():
                 measures.decisions.add(count, self._decision_keys.get(key) or self._decision_key(key))
             call_key = self._call_keys.get(route) or self._call_key(route)
@@ -204,7 +209,8 @@ class Telemetry:
         with self._harmless:
             key = {**self._guard_key, names.CANDIDATE: name, names.CODE: outcome}
             seconds = max(end_time_ns - start_time_ns, 0) / 1e9
-            (self._made or self._make()).measures.attempts.record(seconds, key)
+            if (measures := (self._made or self._make()).measures) is not None:
+                measures.attempts.record(seconds, key)
         with self._harmless:
             if span.is_recording():
                 failure = error_type or code
@@ -221,7 +227,8 @@ class Telemetry:
     def abandoned(self, change: int) -> None:
         """Count attempts that were abandoned and still run: +1 when one is abandoned, -1 when it has ended."""
         with self._harmless:
-            (self._made or self._make()).measures.abandoned.add(change, self._guard_key)
+            if (measures := (self._made or self._make()).measures) is not None:
+                measures.abandoned.add(change, self._guard_key)
 
     def aborted(self, span: Span, error: BaseException) -> None:
         """End the span of a call that `error` leaves without a decision, such as `KeyboardInterrupt`.

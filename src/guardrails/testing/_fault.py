@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -146,6 +147,8 @@ class BrokenReader:
         reader: the guarded function's own.
         changes: what is broken, in order, each with the fault that counts it.
     """
+
+    place = sys.maxsize  # no request is taken from its place, unread
 
     def __init__(self, reader: RequestReader, changes: tuple[Change, ...]) -> None:
         self._reader = reader
