@@ -37,3 +37,11 @@ class ReviewRequiredError(GuardrailsError):
     def __init__(self, message: str, *, decision_id: str = "") -> None:
         super().__init__(message)
         self.decision_id = decision_id
+
+
+_QUALNAME = type.__dict__["__qualname__"]
+
+
+def kind_of(error: BaseException) -> str:
+    """The name of an exception's class, as it is and not as the class or the exception may tell it."""
+    return str(_QUALNAME.__get__(type(error)))

@@ -103,7 +103,7 @@ class Circuit:
         """
         breaker = self.breaker
         if type(outcome) is Failure:
-            if not outcome.made or isinstance(outcome.error, breaker.ignore):
+            if not outcome.made or issubclass(type(outcome.error), breaker.ignore):
                 self.unmade(generation)
                 return
             failed = slow = True

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, TypeAlias
+from typing import TYPE_CHECKING, Any, TypeAlias, cast
 
+from .._errors import kind_of
 from .._types import CaveatCode
 
 if TYPE_CHECKING:
@@ -56,11 +57,12 @@ class NotReadyError(KilledError):
 
 def raised(error: BaseException, seconds: float) -> Failure:
     """The failure of a call that raised; the message of the exception may hold values, so only its type is named."""
-    kept = error if isinstance(error, Exception) else None
-    if isinstance(error, KilledError):
-        made = not isinstance(error, NotReadyError)
-        return Failure(CaveatCode.deadline, str(error), error, seconds, made)
-    return Failure(CaveatCode.error, type(error).__qualname__, kept, seconds)
+    kind = type(error)  # and not `isinstance`, which may ask the exception itself
+    kept = cast("Exception", error) if issubclass(kind, Exception) else None
+    if issubclass(kind, KilledError):
+        made = not issubclass(kind, NotReadyError)
+        return Failure(CaveatCode.deadline, str(error), kept, seconds, made)
+    return Failure(CaveatCode.error, kind_of(error), kept, seconds)
 
 
 def late(waited: float, *, started: bool) -> Failure:

@@ -93,21 +93,19 @@ class Run:
         return context
 
     def _here(self) -> Outcome:
-        """Call it in this thread and in this context, whose deadline holds; a span needs a context of its own."""
-        begin = self.begin
+        """Call it in this thread, in a context of its own as everywhere else: what it sets there is not its caller's."""
+        workers, begin = self.workers, self.begin
+        places = None if workers is None else workers.enter()
+        if workers is not None and places is None:
+            return saturated(workers)
         try:
-            if self.enter is None:
-                value = self.fn(*self.args, **self.kwargs)
-            else:
-                value = copy_context().run(self._entered)
+            value = self._context().run(self.fn, *self.args, **self.kwargs)
         except Exception as error:
             return raised(error, self.clock.monotonic() - begin)
+        finally:
+            if places is not None:
+                places.append(None)
         return Answer(value, self.clock.monotonic() - begin)
-
-    def _entered(self) -> Any:
-        assert self.enter is not None  # noqa: S101 - asked only with one
-        self.enter()
-        return self.fn(*self.args, **self.kwargs)
 
 
 class InlineRun(Run):
@@ -121,21 +119,9 @@ class InlineRun(Run):
     def block(self) -> Outcome:
         """Call it."""
         self.begin = begin = self.clock.monotonic()
-        deadline, workers = self.deadline, self.workers
-        if deadline is None:
-            return self._here()
-        if deadline.at <= begin:
+        if self.deadline is not None and self.deadline.at <= begin:
             return late(0.0, started=False)
-        places = None if workers is None else workers.enter()
-        if workers is not None and places is None:
-            return saturated(workers)
-        token = CURRENT.set(deadline)
-        try:
-            return self._here()
-        finally:
-            CURRENT.reset(token)
-            if places is not None:
-                places.append(None)
+        return self._here()
 
     async def wait(self) -> Outcome:
         """Call it, on the event loop."""

@@ -18,6 +18,7 @@ class TaskRun(Run):
     _task: asyncio.Task[Any] | None = None
     _places: Places | None = None
     _end = 0.0
+    _late = False  # nobody waited for it, and its deadline has passed
 
     async def wait(self) -> Outcome | None:
         """Start the task, unless it has been started, and await it."""
@@ -44,8 +45,12 @@ class TaskRun(Run):
         loop = task.get_loop()
         task.add_done_callback(lambda _: report(self._outcome(task, watched=True)))
         if self.deadline is not None:
-            timer = self.clock.call_later(loop, self.deadline.at - self.begin, self.give_up)
+            timer = self.clock.call_later(loop, self.deadline.at - self.begin, self._overdue)
             task.add_done_callback(lambda _: timer.cancel())
+
+    def _overdue(self) -> None:
+        self._late = True
+        self.give_up()
 
     def give_up(self) -> None:
         """Cancel it; cancellation is a request: a coroutine that swallows it runs on, counted, while its caller goes on."""
@@ -56,7 +61,6 @@ class TaskRun(Run):
             tally = self.workers.tally
             tally.count(1)
             task.add_done_callback(lambda _: tally.count(-1))
-        task.add_done_callback(_retrieve)
         _cancel(task)
 
     def _start(self) -> Outcome | None:
@@ -72,14 +76,23 @@ class TaskRun(Run):
         except Exception as error:  # such as arguments that do not fit
             self._leave()
             return raised(error, 0.0)
-        task = asyncio.get_running_loop().create_task(call, context=self._context())
+        try:
+            # not `create_task(context=)`, which a task factory of two parameters refuses
+            task = self._context().run(asyncio.get_running_loop().create_task, call)
+        except Exception as error:
+            self._leave()
+            call.close()
+            return raised(error, 0.0)
         task.add_done_callback(self._ended)
         self._task = task
         return None
 
-    def _ended(self, _: object) -> None:
+    def _ended(self, task: asyncio.Task[Any]) -> None:
         self._end = self.clock.monotonic()
         self._leave()
+        # an exception that nobody waits for any more is nobody's business; unread, asyncio would log it with its values
+        if not task.cancelled():
+            task.exception()
 
     def _leave(self) -> None:
         if self._places is not None:
@@ -110,8 +123,10 @@ class TaskRun(Run):
     def _outcome(self, task: asyncio.Task[Any], *, watched: bool = False) -> Outcome:
         seconds = (self._end or self.clock.monotonic()) - self.begin
         if task.cancelled():
-            if watched:
+            if watched and self._late:
                 return Failure(CaveatCode.deadline, "cancelled at its deadline", seconds=seconds)
+            if watched:  # such as by the end of its event loop: that says nothing about it
+                return Failure(CaveatCode.deadline, "cancelled before its deadline", made=False)
             return raised(asyncio.InvalidStateError("the coroutine cancelled itself"), seconds)
         failure = task.exception()
         if failure is None:
@@ -128,9 +143,3 @@ def _cancel(task: asyncio.Task[Any]) -> None:
         return
     with suppress(RuntimeError):  # the loop has been closed since
         loop.call_soon_threadsafe(task.cancel)
-
-
-def _retrieve(task: asyncio.Task[Any]) -> None:
-    # an abandoned task's exception is nobody's business any more; unread, asyncio would log it with its values
-    if not task.cancelled():
-        task.exception()

@@ -13,6 +13,9 @@ from ._outcome import Answer, Outcome, late, raised, saturated
 from ._run import Report, Run
 from ._workers import Job, Workers
 
+# what a guard may keep of its time for itself, and a little for rounding
+_OWN = 0.0015
+
 
 class ThreadRun(Run, Job):
     """One call on a worker of `workers`, whose deadline holds whatever the call does: `enforced`."""
@@ -80,14 +83,16 @@ class ThreadRun(Run, Job):
         return late(0.0, started=False) if self.deadline is not None and self.deadline.at <= now else None
 
     def _enforced_outside(self) -> bool:
-        # an enclosing guard stops waiting no later than this one would: a second thread would bring nothing
+        # an enclosing guard stops waiting when this one would, and nothing is to be started before: a second thread would
+        # bring nothing
         outer, own = CURRENT.get(), self.deadline
         return (
             outer is not None
             and own is not None
             and outer.enforced
             and outer.clock is self.clock
-            and outer.at <= own.at
+            and outer.at <= own.at + _OWN
+            and self.until >= own.at
         )
 
     def _hand_over(self, notify: Callable[[], object]) -> bool:
@@ -133,6 +138,6 @@ class ThreadRun(Run, Job):
         error, self.error = self.error, None
         if error is None:
             return Answer(self.value, seconds)
-        if isinstance(error, Exception) or watched:
+        if issubclass(type(error), Exception) or watched:
             return raised(error, seconds)
         raise error

@@ -71,13 +71,15 @@ class Job:
 
 
 class _Worker:
-    __slots__ = ("go", "job", "places")
+    __slots__ = ("go", "idle", "job", "places")
 
-    def __init__(self, places: Places) -> None:
+    def __init__(self, places: Places, idle: deque[_Worker]) -> None:
         self.go = _thread.allocate_lock()
         self.go.acquire()
         self.job: Job | None = None
+        # its own, whatever is reset meanwhile: its place among the calls, and where it waits for another
         self.places = places
+        self.idle = idle
 
 
 class Workers:
@@ -139,6 +141,8 @@ class Workers:
         """Why no further call is made, for people."""
         if self.abandoned >= self.max_abandoned:
             return f"{self.abandoned} abandoned calls are still running, at most {self.max_abandoned} may"
+        if self._places:
+            return "the machine gave no thread for it"
         return f"{self.running} calls are running, at most {self.max_concurrent} may"
 
     def enter(self) -> Places | None:
@@ -181,13 +185,13 @@ class Workers:
         places = self.enter()
         if places is None:
             return None
-        worker = _Worker(places)
+        worker = _Worker(places, self._idle)
         thread = threading.Thread(
             target=_serve, args=(self, worker), name=f"guardrails {self.name}", daemon=True
         )
         try:
             thread.start()
-        except RuntimeError:  # the machine gives no more threads
+        except Exception:  # the machine gives no more threads, or no more memory
             places.append(None)
             return None
         return worker
@@ -217,7 +221,7 @@ class Workers:
 
     def _retire(self, worker: _Worker) -> bool:
         try:
-            self._idle.remove(worker)
+            worker.idle.remove(worker)
         except ValueError:  # a caller has taken it this instant
             return False
         worker.places.append(None)

@@ -16,6 +16,7 @@ from .._calls import (
     Latency,
     Outcome,
     Run,
+    State,
     TaskRun,
     ThreadRun,
     Workers,
@@ -57,6 +58,7 @@ class Candidate:
     finding: Finding | None  # what its mere answering means: the `fallback` caveat
     probe: float = 0.0  # share of the requests that it runs for in the shadow
     shadow: Run | None = None  # the last call that nobody waits for
+    shadows: bool = True  # False where the last one could not come to its end
     process: InProcess | None = None
     _turns: count[int] = field(default_factory=lambda: count(1))
 
@@ -81,10 +83,13 @@ class Candidate:
             return detail
         return f"fallback {self.name!r}: {detail}" if detail else f"fallback {self.name!r}"
 
-    def probe_due(self) -> bool:
+    def probe_due(self, now: float) -> bool:
         """Whether it runs in the shadow for this request: that share of them, evenly spread."""
-        if self.probe <= 0:
+        if self.probe <= 0 or (self.circuit is not None and self.circuit.state is not State.closed):
             return False
+        under_way = self.shadow
+        if under_way is not None and under_way.deadline is not None and now < under_way.deadline.at:
+            return False  # to cut it short would say that it takes longer than it does
         turn = next(self._turns)
         return int(turn * self.probe) > int((turn - 1) * self.probe)
 
@@ -109,6 +114,7 @@ class Candidate:
         """Forget what was measured and counted, and every thread, process and circuit."""
         self.latency = Latency(0.0 if self.primary else first_guess)
         self.shadow = None
+        self.shadows = True
         if self.workers is not None:
             self.workers.reset()
         if self.circuit is not None:
@@ -161,6 +167,9 @@ def _fallback(
     limit = None if config.profile is None else config.profile.max_degraded_error
     enforcement = _enforcement(config.budget, fallback.enforcement, fallback.fn)
     process, fn = _process(fallback.fn, enforcement), fallback.fn
+    if fallback.probe and enforcement == "cooperative":
+        mend = "0 for a function that runs in its caller's own thread, where there is no shadow"
+        raise ConfigurationError.of("Fallback(probe=)", fallback.probe, mend)
     if primary.is_async and enforcement == "cooperative":
         mend = 'would block the event loop: leave it out, or say "thread"'
         raise ConfigurationError.of("Fallback(enforcement=)", enforcement, mend)

@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable, Generator
 from functools import partial
 from math import inf
-from typing import Any, NamedTuple, cast
+from typing import Any, Literal, NamedTuple, cast
 
 from .._calls import (
     Admission,
     Answer,
+    Circuit,
     Effect,
     Failure,
     Outcome,
@@ -58,7 +59,7 @@ class Course:
         span: the span of this call.
         context: in which spans become children of it.
         enter: makes it current in a call's own context.
-        switch: what the switch said.
+        switch: what the switch said, "" until it was asked.
         failure: the primary's exception.
         now: when the candidate last asked had been judged.
         ahead: calls under way whose turn has not come.
@@ -68,7 +69,7 @@ class Course:
 
     # defaults on the class: what a call seldom needs costs it nothing
     enter: Callable[[], object] | None = None
-    switch: SwitchState = "normal"
+    switch: SwitchState | Literal[""] = ""
     failure: Exception | None = None
     ahead: dict[int, _Ahead] | None = None
     started = 0
@@ -107,6 +108,11 @@ class Course:
         deadline = None if at == inf else Deadline(at, engine.clock, kind is ThreadRun)
         return kind(candidate.fn, args, kwargs, engine.clock, deadline, self.enter, candidate.workers)
 
+    def ask_switch(self) -> SwitchState:
+        """What the switch says; it is asked once, so that one call is made under one state."""
+        self.switch = state = self.switch or self.engine.switch_state()
+        return state
+
     def start(self, position: int) -> float:
         """When the candidate at `position` must be started."""
         return self.engine.schedule.start(self.begin, self.limit, position)
@@ -123,7 +129,7 @@ class Course:
         """
         error = outcome.error if isinstance(outcome, Failure) else None
         if candidate.primary and error is not None:
-            if isinstance(error, TypeError):
+            if issubclass(type(error), TypeError):
                 self.reader.bind(self.args, self.kwargs)
             self.failure = error
         attempted(self.engine, self.span, candidate, number, outcome)
@@ -204,21 +210,32 @@ def _admitted(course: Course, position: int, run: Run) -> bool:
     candidate = engine.candidates[position]
     circuit = candidate.circuit
     assert circuit is not None  # noqa: S101 - asked only with one
+    if candidate.primary:
+        course.reader.bind(
+            course.args, course.kwargs
+        )  # the caller's mistake would speak against the function
     bounded = course.limit != inf
     admission = circuit.admit(course.limit - course.begin if bounded else circuit.breaker.window)
     if candidate.primary:
         engine.telemetry.note(course.span, "circuit", circuit.state.value)
-    if admission is Admission.call or (admission is Admission.probe and not run.shadows):
-        return True
-    if admission is Admission.probe:
-        generation = circuit.generation
+    if admission is Admission.probe and run.shadows and candidate.shadows:
+        _watched(course, candidate, circuit, run)
+        return False
+    return admission is not Admission.refused
 
-        def report(outcome: Outcome) -> None:
-            bad = isinstance(outcome, Answer) and _bad(course, candidate, outcome.value)
-            circuit.record(outcome, generation, bad=bad)
 
-        candidate.watch(run, report)
-    return False
+def _watched(course: Course, candidate: Candidate, circuit: Circuit, run: Run) -> None:
+    """Make a probe in the shadow; what comes of it may close the circuit."""
+    generation, patience = circuit.generation, course.limit - course.begin
+
+    def report(outcome: Outcome) -> None:
+        late = outcome.seconds > patience
+        bad = isinstance(outcome, Answer) and (late or _bad(course, candidate, outcome.value))
+        circuit.record(outcome, generation, bad=bad)
+        # an event loop that ends with its request ends the shadow too: the next probe is made for its caller
+        candidate.shadows = not isinstance(outcome, Failure) or outcome.made
+
+    candidate.watch(run, report)
 
 
 def _bad(course: Course, candidate: Candidate, value: Any) -> bool:

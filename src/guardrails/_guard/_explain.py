@@ -129,7 +129,7 @@ def _late(engine: Engine) -> Iterator[str]:
 
 def _fallback(engine: Engine, candidate: Candidate) -> Iterator[str]:
     fallback = engine.config.fallbacks[engine.candidates.index(candidate) - 1]
-    yield f"fallback {candidate.name!r}: answers are degraded, never works"
+    yield f"fallback {candidate.name!r}: answers are degraded, never works; held to the deadline: {candidate.enforcement}"
     if candidate.contract is not engine.candidates[0].contract:
         yield from _contract(f"contract of {candidate.name!r}", candidate.contract)
     mismatch = filters_mismatch(fallback.profile, candidate.contract, candidate.output)

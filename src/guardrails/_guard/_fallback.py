@@ -40,7 +40,7 @@ class Fallback(Generic[F_co]):
         name: what `served_by` says; "" takes the function's name.
         enforcement: how it is held to the deadline, as `Budget(enforcement=)`; None: what fits the function.
         probe: share of the requests that it also runs for in the shadow, whatever answers them, so that the time that is
-            kept for it stays fresh; 0, the default, never, since a fallback may cost money.
+            kept for it stays fresh; 0, the default, never, since a fallback may cost money. Tables are never run in the shadow.
 
     Raises:
         ConfigurationError: a value that cannot work.

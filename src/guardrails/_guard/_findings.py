@@ -13,6 +13,7 @@ import numpy as np
 from .._calls import Commit, Effect, Failure, Outcome
 from .._clock import Deadline
 from .._contract import Verdict
+from .._errors import kind_of
 from .._guard_ports import ReviewItem
 from .._switch import Flip
 from .._types import CaveatCode, Degraded, Finding, NeedsReview, Violation, Works
@@ -70,7 +71,7 @@ def failed(failure: Failure) -> Finding:
 
 def own_fault(error: Exception) -> Finding:
     """The finding of a fault of the guard's own steps, or of what the owner plugged into them."""
-    return Finding(CaveatCode.error, f"{type(error).__qualname__} in the guard itself")
+    return Finding(CaveatCode.error, f"{kind_of(error)} in the guard itself")
 
 
 def switched_off(state: str, switch: object) -> Finding:
@@ -131,7 +132,7 @@ def attempted(engine: Engine, span: Any, candidate: Candidate, number: int, outc
         candidate=candidate.name,
         number=number,
         code=None if failure is None else failure.code,
-        error_type=None if failure is None or failure.error is None else type(failure.error).__qualname__,
+        error_type=None if failure is None or failure.error is None else kind_of(failure.error),
         start_time_ns=now - int(outcome.seconds * 1e9),
         end_time_ns=now,
     )
@@ -150,4 +151,4 @@ def store(
         error = raised
     if error is None:
         return None
-    return Finding(CaveatCode.review_not_stored, f"{type(error).__qualname__} at the review store")
+    return Finding(CaveatCode.review_not_stored, f"{kind_of(error)} at the review store")

@@ -11,7 +11,7 @@ from .._routing import Action, Evidence, route
 from .._types import Decision, Finding
 from ._candidate import Candidate
 from ._conclude import conclude, record, works
-from ._course import ask
+from ._course import ask, interrupted
 from ._engine import Engine
 from ._findings import (
     ANSWERS,
@@ -48,7 +48,15 @@ def decide(
     trial = Trial(engine, reader, args, kwargs)
     try:
         run = _plain(trial)
-        first = None if run is None else _first(trial, run, (yield run))
+        if run is None:
+            first = None
+        else:
+            try:
+                outcome = yield run
+            except Exception as error:  # of what makes the call, such as an injected clock
+                first = _fault(trial, 0, error)
+            else:
+                first = _first(trial, run, outcome)
         if first is _WORKS:
             decision: Decision[Any] = works(trial)
         else:
@@ -102,7 +110,7 @@ def _plain(trial: Trial) -> Run | None:
 
 def _stopped(trial: Trial) -> bool:
     engine = trial.engine
-    if engine.config.switch is not None and engine.switch_state() != "normal":
+    if engine.config.switch is not None and trial.ask_switch() != "normal":
         return True
     return engine.novelty is not None and bool(engine.novelty.one(trial.request))
 
@@ -155,6 +163,7 @@ def _contained(trial: Trial, candidate: Candidate, position: int) -> Generator[E
 
 
 def _fault(trial: Trial, position: int, error: Exception) -> Evidence:
+    interrupted(trial, trial.engine.candidates[position])
     trial.failure = trial.failure or error
     return _no(trial, position, own_fault(error))
 
@@ -214,6 +223,10 @@ def _unanswered(
     trial: Trial, candidate: Candidate, position: int, findings: tuple[Finding, ...], outcome: Failure
 ) -> Evidence:
     """The evidence about a candidate that was asked and did not answer."""
+    if candidate.primary and not outcome.made:
+        trial.reader.bind(
+            trial.args, trial.kwargs
+        )  # arguments that do not fit are the caller's mistake, called or not
     settle(trial, candidate, outcome)
     return _no(trial, position, *findings, failed(outcome))
 
@@ -224,14 +237,15 @@ def _answered(
     """The evidence about a candidate that answered."""
     seen = _measure(trial, candidate, outcome.value)
     trial.now = now = trial.engine.clock.monotonic()  # from here as in `settle`, without its call
+    late = now > trial.end + GRACE
     if candidate.circuit is not None:
-        bad = bool(seen) and breaks_output(seen)
+        bad = (late and not trial.hurried) or (bool(seen) and breaks_output(seen))
         candidate.circuit.record(outcome, trial.generation, bad=bad, now=now)
     if candidate.primary:
         trial.failure = None  # an attempt before this one may have failed
     else:
         candidate.latency.learn(outcome)
-    if now > trial.end + GRACE:
+    if late:
         findings += (TOO_LATE,)
     if not seen and not findings:
         trial.served = candidate
@@ -241,12 +255,11 @@ def _answered(
 
 
 def _switched_off(trial: Trial) -> Evidence | None:
-    engine = trial.engine
-    state = trial.switch = engine.switch_state()
+    state = trial.ask_switch()
     if state == "normal":
         return None
-    engine.telemetry.note(trial.span, "switch", state)
-    evidence = _unasked(trial, 0, switched_off(state, engine.config.switch))
+    trial.engine.telemetry.note(trial.span, "switch", state)
+    evidence = _unasked(trial, 0, switched_off(state, trial.engine.config.switch))
     return evidence if state == "fallback_only" else Evidence(evidence.findings, answered=False)
 
 

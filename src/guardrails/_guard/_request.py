@@ -5,7 +5,6 @@ from __future__ import annotations
 import inspect
 import sys
 from collections.abc import Callable
-from contextlib import suppress
 from typing import Any, Literal
 
 from .._errors import ConfigurationError
@@ -98,10 +97,13 @@ class RequestReader:
         try:
             return self.signature.bind(*args, **kwargs)
         except TypeError as error:
-            if self.supplied and self.supplied not in kwargs:
-                with suppress(TypeError):
-                    return self.signature.bind(*args, **kwargs, **{self.supplied: None})
-            raise SignatureError(str(error)) from None
+            said = error
+        if self.supplied and self.supplied not in kwargs:
+            try:
+                return self.signature.bind(*args, **kwargs, **{self.supplied: None})
+            except TypeError as error:
+                said = error  # and not that what the guard itself gives is missing
+        raise SignatureError(str(said)) from None
 
 
 def _keywords(signature: inspect.Signature | None) -> str:

@@ -40,10 +40,10 @@ class Schedule:
         self._candidates = candidates
         self._review = config.review
         self.clock = config.clock
-        self._budget = 0.0 if config.budget is None else config.budget.seconds
+        self._budget = inf if config.budget is None else config.budget.seconds
         self.own = min(_OWN, self._budget * _OWN_SHARE)
         # where a late answer goes to a person, nobody is started after it
-        chained = self._budget > 0 and config.policy.action(CaveatCode.deadline) is Action.fallback
+        chained = config.budget is not None and config.policy.action(CaveatCode.deadline) is Action.fallback
         together = chained and not any(each.inline for each in candidates)
         #: by position: whether the next candidate is started while this one runs on
         self.hedged = (*(together for _ in candidates[1:]), False)
@@ -55,8 +55,6 @@ class Schedule:
 
         The decision is due at the earlier of the own budget and an enclosing deadline.
         """
-        if self._budget == 0.0:
-            return inf, inf
         end, outer = begin + self._budget, CURRENT.get()
         # a deadline of another clock cannot be compared
         if outer is not None and outer.clock is self.clock and outer.at < end:
@@ -64,7 +62,7 @@ class Schedule:
         if self._review is None:
             return end, end - self.own
         # an enclosing deadline may have left less than the budget: half of what there is belongs to the candidates
-        return end, end - min(self.own + self._review.commit_q99(), max(end - begin, 0.0) * _MOST)
+        return end, end - min(self.own + self._commit(), max(end - begin, 0.0) * _MOST)
 
     def start(self, begin: float, limit: float, position: int) -> float:
         """The instant at which the candidate at `position` must be started; infinite past the last one.
@@ -81,9 +79,15 @@ class Schedule:
 
     def kept_back(self, position: int) -> float:
         """Seconds kept back after the candidate at `position`: for later fallbacks, a commit and the guard itself."""
-        if self._budget == 0.0:
+        if self._budget == inf:
             return 0.0
         keep = self.own + sum(max(each.latency.q99, _WAKE_UP) for each in self._candidates[position + 1 :])
-        if self._review is not None:
-            keep += self._review.commit_q99()
-        return min(keep, self._budget * _MOST)
+        return min(keep + self._commit(), self._budget * _MOST)
+
+    def _commit(self) -> float:
+        """What a commit to the review store takes; 0 without one, and where a store of the owner's says nothing useful."""
+        try:
+            seconds = 0.0 if self._review is None else float(self._review.commit_q99())
+        except Exception:
+            return 0.0
+        return seconds if 0.0 <= seconds < inf else 0.0

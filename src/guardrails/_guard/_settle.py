@@ -27,8 +27,9 @@ def probe(course: Course) -> None:
     """Run a fallback in the shadow now and then, so that what is known of its time stays fresh."""
     if course.switch == "review_all":
         return
+    now = course.engine.clock.monotonic()
     for position, candidate in enumerate(course.engine.candidates):
-        if position >= course.started and candidate.probe_due():
+        if position >= course.started and candidate.probe_due(now):
             with suppress(Exception):  # the decision is made, and nobody waits for this call
                 _probe(course, position, candidate)
 

@@ -11,12 +11,13 @@ from .._calls import Effect, Failure
 from .._contract import Verdict, is_table, length_of, rows_of
 from .._types import Finding, Violation
 from ._candidate import Candidate
-from ._course import ask
+from ._course import ask, interrupted
 from ._decisions import Answers, Decisions, take
 from ._engine import Engine
 from ._findings import (
     GRACE,
     TOO_LATE,
+    breaks_output,
     broken,
     drifted,
     failed,
@@ -82,8 +83,10 @@ def _chain(trial: TableTrial) -> Generator[Effect, Any, None]:
         if not len(pending):
             return
         more = position < len(candidates) - 1
-        if candidate.primary and (state := trial.engine.switch_state()) != "normal":
-            trial.switch = state
+        if candidate.primary and (state := trial.ask_switch()) != "normal":
+            trial.reader.bind(
+                trial.args, trial.kwargs
+            )  # arguments that do not fit are the caller's mistake all the same
             trial.engine.telemetry.note(trial.span, "switch", state)
             more = more and state == "fallback_only"
             found = switched_off(state, trial.engine.config.switch)
@@ -101,6 +104,7 @@ def _contained(
     except SignatureError:
         raise
     except Exception as error:
+        interrupted(trial, candidate)
         trial.failure = trial.failure or error
         trial.rows.reopen(pending, position)
         trial.rows.see(trial.rows.pending(), (own_fault(error),), candidate, answered=False, more=more)
@@ -127,17 +131,20 @@ def _ask(
     rows = asked[good]
     outcome = yield from ask(trial, position)
     if isinstance(outcome, Failure):
+        if candidate.primary and not outcome.made:
+            trial.reader.bind(trial.args, trial.kwargs)
         settle(trial, candidate, outcome)
         _unanswered(trial, candidate, rows, failed(outcome), drift, more=more)
         return
     sent_rows = len(trial.parts[position].good)
     problem = no_answer(outcome.value) or wrong_length(outcome.value, sent_rows)
-    settle(trial, candidate, outcome, bad=problem is not None)
     if problem is not None:
+        settle(trial, candidate, outcome, bad=True)
         _unanswered(trial, candidate, rows, problem, drift, more=more)
         return
     values = outcome.value if kept is None else take(outcome.value, kept)
-    _answered(trial, candidate, position, rows, values, drift, more=more)
+    bad = _answered(trial, candidate, position, rows, values, drift, more=more)
+    settle(trial, candidate, outcome, bad=bad)
 
 
 def _broken(notes: Mapping[int, Verdict]) -> dict[int, tuple[Finding, ...]]:
@@ -206,8 +213,8 @@ def _answered(
     drift: Mapping[int, tuple[Finding, ...]],
     *,
     more: bool,
-) -> None:
-    """Measure and route the rows this candidate answered."""
+) -> bool:
+    """Measure and route the rows this candidate answered; whether that was no good, of half of them or too late."""
     if candidate.primary:
         trial.failure = None  # an attempt before this one may have failed
     asked = trial.table if len(rows) == len(trial.rows) else rows_of(trial.table, rows)
@@ -223,3 +230,5 @@ def _answered(
     rest = np.delete(rows, list(seen))
     if len(rest):
         trial.rows.see(rest, own, candidate, answered=True, more=more)
+    bad = 2 * sum(breaks_output(found) for found in seen.values()) >= len(rows)
+    return bad or (late and not trial.hurried)

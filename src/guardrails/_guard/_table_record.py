@@ -9,6 +9,7 @@ import numpy as np
 
 from .._calls import Effect
 from .._contract import record_at
+from .._errors import kind_of
 from .._guard_ports import ReviewItem, make_json
 from .._routing import caveats
 from .._types import CaveatCode, Details, Finding, Route
@@ -27,7 +28,7 @@ def reviews(trial: TableTrial) -> Generator[Effect, Any, None]:
     try:
         items = [] if trial.engine.config.review is None else [_item(trial, row) for row in rows.tolist()]
     except Exception as error:  # the function has changed the caller's table
-        problem = Finding(CaveatCode.review_not_stored, f"{type(error).__qualname__} reading the rows")
+        problem = Finding(CaveatCode.review_not_stored, f"{kind_of(error)} reading the rows")
     else:
         problem = yield from store(trial.engine, items, trial.deadline())
     if problem is not None:

@@ -51,16 +51,18 @@ class Trial(Course):
     verdict: Verdict = HOLDS
 
     def check(self, contract: Contract | None) -> Verdict:
-        """What a contract says of the request; asked twice, it is judged once."""
-        if contract is None or contract is not self.checked:
+        """What a contract says of the request, which a function that was asked may have changed since.
+
+        A verdict that has something to say is kept: judged again, the same drift would be counted again.
+        """
+        if contract is None or contract is not self.checked or self.verdict is HOLDS:
             self.verdict = no_contract(self.request) if contract is None else contract.check(self.request)
             self.checked = contract
         return self.verdict
 
     def prepare(self, position: int) -> Run | None:
         """The call of a candidate; None where the request breaks its contract."""
-        contract = self.engine.candidates[position].contract
-        verdict = self.verdict if contract is self.checked else self.check(contract)
+        verdict = self.check(self.engine.candidates[position].contract)
         if verdict is HOLDS:
             return self.run(position, self.args, self.kwargs)
         if verdict.violations:

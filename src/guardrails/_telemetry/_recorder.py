@@ -11,6 +11,7 @@ from opentelemetry.context import Context
 from opentelemetry.metrics import MeterProvider
 from opentelemetry.trace import INVALID_SPAN, Span, SpanKind, StatusCode, TracerProvider, set_span_in_context
 
+from guardrails._errors import kind_of
 from guardrails._types import Caveat, CaveatCode, Details, Route
 
 from . import _attributes as names
@@ -238,7 +239,7 @@ class Telemetry:
         with self._harmless:
             try:
                 if span.is_recording():
-                    _fail(span, type(error).__qualname__)
+                    _fail(span, kind_of(error))
             finally:
                 span.end()
 
