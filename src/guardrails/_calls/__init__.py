@@ -5,7 +5,7 @@ from ._breaker import Breaker
 from ._budget import Budget, Enforcement
 from ._circuit import Admission, Circuit, State
 from ._cooperative import Cooperative
-from ._drive import drive, drive_async
+from ._drive import drive, drive_async, perform, perform_async
 from ._effects import Effect
 from ._latency import Latency
 from ._outcome import Answer, Failure, Outcome
@@ -39,4 +39,6 @@ __all__ = [
     "attempts",
     "drive",
     "drive_async",
+    "perform",
+    "perform_async",
 ]

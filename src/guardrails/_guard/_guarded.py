@@ -10,12 +10,12 @@ from collections.abc import Awaitable, Callable
 from types import MethodType
 from typing import TYPE_CHECKING, Any, Concatenate, Generic, ParamSpec, TypeVar, cast, overload
 
-from .._calls import Cooperative, drive, drive_async
+from .._calls import Cooperative, drive, drive_async, perform, perform_async
 from .._types import Decision
 from ._decisions import Decisions
 from ._engine import Engine
 from ._explain import explain
-from ._record import decide
+from ._record import OneRequest
 from ._request import RequestReader
 from ._table import decide_table
 
@@ -129,7 +129,7 @@ class Guarded(_Wrapped, Generic[P, T, F]):
 
     def __call__(self, *args: P.args, **kwargs: P.kwargs) -> Decision[T | F]:
         """Decide one request."""
-        return drive(decide(self._engine, self._reader, args, kwargs))
+        return perform(OneRequest(self._engine, self._reader, args, kwargs))
 
     @overload
     def __get__(self, instance: None, owner: type | None = None) -> Guarded[P, T, F]: ...
@@ -158,7 +158,7 @@ class AsyncGuarded(_Wrapped, Generic[P, T, F]):
 
     async def __call__(self, *args: P.args, **kwargs: P.kwargs) -> Decision[T | F]:
         """Decide one request."""
-        return await drive_async(decide(self._engine, self._reader, args, kwargs))
+        return await perform_async(OneRequest(self._engine, self._reader, args, kwargs))
 
     @overload
     def __get__(self, instance: None, owner: type | None = None) -> AsyncGuarded[P, T, F]: ...

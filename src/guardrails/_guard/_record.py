@@ -12,7 +12,6 @@ from .._types import Decision, Finding
 from ._candidate import Candidate
 from ._conclude import conclude, record, works
 from ._course import ask, interrupted
-from ._engine import Engine
 from ._findings import (
     ANSWERS,
     GRACE,
@@ -28,7 +27,7 @@ from ._findings import (
     own_fault,
     switched_off,
 )
-from ._request import RequestReader, SignatureError
+from ._request import SignatureError
 from ._settle import probe, settle
 from ._trial import Trial, Withheld, no_contract
 
@@ -36,49 +35,84 @@ from ._trial import Trial, Withheld, no_contract
 _WORKS = Evidence((), answered=True)
 
 
-def decide(
-    engine: Engine, reader: RequestReader, args: tuple[Any, ...], kwargs: dict[str, Any]
-) -> Generator[Effect, Any, Decision[Any]]:
-    """Decide one request: what the guarded function does when it is called.
+class OneRequest(Trial):
+    """The steps for one request: what the guarded function does when it is called.
+
+    Most requests need no more than one call of the primary, and the steps around it: `initial` and `concluded`. Whatever has to
+    be looked at more closely goes down the chain, in `remaining`.
 
     Raises:
         SignatureError: the arguments do not fit the function.
         BaseException: an interrupt, an exit or a cancellation; it passes through.
     """
-    trial = Trial(engine, reader, args, kwargs)
-    try:
-        run = _plain(trial)
-        if run is None:
-            first = None
-        else:
-            try:
-                outcome = yield run
-            except Exception as error:  # of what makes the call, such as an injected clock
-                first = _fault(trial, 0, error)
+
+    plain: Run | None = None  # the primary's call, where nothing stood against it
+    known: Evidence | None = None  # what is known of the primary when the chain begins
+
+    def initial(self) -> Run | None:
+        """The primary's call, where nothing stands against it; None where the chain has to look closer."""
+        try:
+            self.plain = run = _plain(self)
+        except BaseException as error:
+            self._aborted(error)
+            raise
+        return run
+
+    def concluded(self, outcome: Outcome | None) -> Decision[Any] | None:
+        """The decision, where nothing is to be said of the outcome; None where the chain has to look closer."""
+        try:
+            if isinstance(outcome, Answer):
+                self.known = _answered(self, self.engine.candidates[0], 0, (), outcome)
             else:
-                first = _first(trial, run, outcome)
-        if first is _WORKS:
-            decision: Decision[Any] = works(trial)
-        else:
-            action = yield from _chain(trial, first)
-            decision = works(trial) if action is Action.works else (yield from conclude(trial, action))
-    except BaseException as error:
-        engine.telemetry.aborted(trial.span, error)
-        raise
-    finally:
-        if trial.ahead:
-            trial.release()
-    record(trial, decision)
-    if engine.probed:
-        probe(trial)
-    return decision
+                self.known = _first(self, outcome)
+            if self.known is not _WORKS:
+                return None
+            decision = works(self)
+        except Exception as error:  # of the steps themselves
+            self._refused(error)
+            return None
+        except BaseException as error:
+            self._aborted(error)
+            raise
+        return self._recorded(decision)
+
+    def missed(self, error: BaseException) -> None:
+        """What makes the call has raised, such as an injected clock; an interrupt passes through."""
+        if not isinstance(error, Exception):
+            self._aborted(error)
+            raise error
+        self._refused(error)
+
+    def remaining(self) -> Generator[Effect, Any, Decision[Any]]:
+        """Go down the chain, and conclude."""
+        try:
+            action = yield from _chain(self, self.known)
+            decision = works(self) if action is Action.works else (yield from conclude(self, action))
+        except BaseException as error:
+            self._aborted(error)
+            raise
+        finally:
+            if self.ahead:
+                self.release()
+        return self._recorded(decision)
+
+    def _recorded(self, decision: Decision[Any]) -> Decision[Any]:
+        record(self, decision)
+        if self.engine.probed:
+            probe(self)
+        return decision
+
+    def _refused(self, error: Exception) -> None:
+        if isinstance(error, SignatureError):
+            self._aborted(error)
+            raise error
+        self.known = _fault(self, 0, error)
+
+    def _aborted(self, error: BaseException) -> None:
+        self.engine.telemetry.aborted(self.span, error)
 
 
 def _plain(trial: Trial) -> Run | None:
-    """The primary's call, where nothing stands against it; None where the chain has to look closer.
-
-    Most requests need no more than this: one call, and the steps around it.
-    """
     engine, args = trial.engine, trial.args
     primary = engine.candidates[0]
     contract, circuit = primary.contract, primary.circuit
@@ -115,21 +149,15 @@ def _stopped(trial: Trial) -> bool:
     return engine.novelty is not None and bool(engine.novelty.one(trial.request))
 
 
-def _first(trial: Trial, run: Run, outcome: Outcome | None) -> Evidence | None:
-    """The evidence about the primary, once its plain call has been waited for; None where it runs on."""
-    if outcome is None:
-        trial.keep(0, run, None)
-        return None
+def _first(trial: OneRequest, outcome: Failure | None) -> Evidence | None:
+    """The evidence about the primary that has not answered; None where it runs on."""
     primary = trial.engine.candidates[0]
-    try:
-        if isinstance(outcome, Answer):
-            return _answered(trial, primary, 0, (), outcome)
-        trial.tried(primary, 1, outcome)
-        return _unanswered(trial, primary, 0, (), outcome)
-    except SignatureError:
-        raise
-    except Exception as error:  # of the steps themselves
-        return _fault(trial, 0, error)
+    if outcome is None:
+        assert trial.plain is not None  # noqa: S101 - it was waited for
+        trial.keep(0, trial.plain, None)
+        return None
+    trial.tried(primary, 1, outcome)
+    return _unanswered(trial, primary, 0, (), outcome)
 
 
 def _chain(trial: Trial, first: Evidence | None) -> Generator[Effect, Any, Action]:
