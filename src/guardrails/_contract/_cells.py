@@ -34,6 +34,8 @@ _NUMBERS: Final = (int, float, np.integer, np.floating)
 _TEXTUAL: Final = (
     int, float, np.integer, np.floating, np.bool_, decimal.Decimal, dt.date, dt.time, dt.timedelta, np.datetime64,
 )  # fmt: skip
+_EXACT: Final = 2**53  # the integers up to here are floats exactly
+_DIGITS: Final = re.compile(r"\s*[+-]?\d+\s*\Z")
 _BOOLEAN_WORDS: Final = {"true": 1, "false": 0, "1": 1, "0": 0}
 
 
@@ -106,15 +108,22 @@ def float_reader(single: type[Any] | None, *, coerce: bool) -> Reader:
             return WRONG
         if number != number:  # noqa: PLR0124 - text that says nan
             return NULL
-        return (State.ok, number) if single is None else _narrowed(number, single)
+        if single is None:
+            return (State.ok, number)
+        return _narrowed(number, single, whole=isinstance(value, int | np.integer))
 
     return read
 
 
-def _narrowed(number: float, single: type[Any]) -> Read:
+def _narrowed(number: float, single: type[Any], *, whole: bool) -> Read:
+    """The nearest float of a narrower width; a whole number exactly, and nothing that overflows or vanishes."""
     if not math.isinf(number) and abs(number) > float(np.finfo(single).max):
         return WRONG
-    return (State.ok, single(number))
+    held = single(number)
+    lost = (
+        float(held) != number if whole else held == 0 and number != 0
+    )  # numpy compares in the narrower width
+    return WRONG if lost else (State.ok, held)
 
 
 def _exact(value: Any) -> float | None:
@@ -128,10 +137,18 @@ def _exact(value: Any) -> float | None:
 
 
 def _parsed(value: Any) -> float | None:
+    """The nearest float of a decimal fraction, as everywhere; a whole number exactly, and nothing that overflows."""
     try:
-        return float(value)
-    except ValueError:
+        number = float(value)
+    except (ValueError, OverflowError):
         return None
+    if abs(number) < _EXACT or is_bool(value) or number != number:  # noqa: PLR0124 - text that says nan
+        return number
+    if math.isinf(number):
+        endless = value.is_infinite() if isinstance(value, decimal.Decimal) else "inf" in value.lower()
+        return number if endless else None
+    whole = value.as_tuple().exponent == 0 if isinstance(value, decimal.Decimal) else _DIGITS.match(value)
+    return number if not whole or int(value) == number else None
 
 
 def bool_reader(*, coerce: bool) -> Reader:
@@ -198,6 +215,21 @@ _ISO: Final = re.compile(
 )
 
 
+_LONGEST_DATE: Final = 100
+_TIME: Final = re.compile(r"\d{1,2}:\d{2}(?::\d{2}(?:[.,]\d+)?)?")
+_PART: Final = re.compile(r"\d+|jan|feb|mar|apr|may|jun|jul|aug|sep|oct|nov|dec")
+_YEAR: Final = 4  # digits of a year that is written in full
+_PARTS: Final = 3  # of a date whose year is not
+
+
+def _dated(text: str) -> bool:
+    """Whether a text names a date of its own: pandas fills in today for what is not there, and reads `now`."""
+    if len(text) > _LONGEST_DATE or is_null(text):
+        return False
+    parts = _PART.findall(_TIME.sub(" ", text.lower()))
+    return len(parts) >= _PARTS or any(part.isdigit() and len(part) >= _YEAR for part in parts)
+
+
 def datetime_reader(
     unit: str, zone: dt.tzinfo | None, *, coerce: bool, parse: Callable[[str], Any]
 ) -> Reader:
@@ -226,7 +258,9 @@ def datetime_reader(
         if isinstance(value, dt.datetime | np.datetime64) or (coerce and isinstance(value, dt.date)):
             return pd.Timestamp(value)
         if coerce and isinstance(value, str):
-            return pd.Timestamp(value) if _ISO.match(value) else parse(value)
+            if _ISO.match(value):
+                return pd.Timestamp(value)
+            return parse(value) if _dated(value) else None
         return None
 
     return read

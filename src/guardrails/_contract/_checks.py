@@ -79,8 +79,8 @@ def constant(value: Any, kind: str) -> Any:
     Raises:
         ValueError: comparing it with plain values would not be what pandas does.
     """
-    if isinstance(value, np.bool_ | np.integer | np.float64):
-        value = value.item()
+    if isinstance(value, np.bool_ | np.integer | np.floating):
+        value = value.item()  # a narrower float too: beside a Python float numpy would compare in its width
     mixed = (kind == "int" and isinstance(value, float)) or (kind == "float" and isinstance(value, int))
     if mixed and abs(value) >= EXACT:
         raise ValueError("pandas compares as floats")
@@ -124,6 +124,8 @@ def _between(
 
 def _member(values: Any, *, wanted: bool) -> Predicate:
     members = frozenset(values)
+    if any(isinstance(member, np.floating) and not isinstance(member, float) for member in members):
+        raise ValueError("pandas looks them up as 64-bit floats")
     return lambda value: (value in members) is wanted
 
 

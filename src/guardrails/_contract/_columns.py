@@ -54,7 +54,9 @@ class Columns:
         if is_frame(table):
             return len(table) > FEW and names_differ(table)
         return (
-            isinstance(table, np.ndarray) and len(table) > FEW_OF_ARRAY and table.shape[1] == len(self._order)
+            type(table) is np.ndarray  # a masked array says of each cell whether it is one
+            and len(table) > FEW_OF_ARRAY
+            and table.shape[1] == len(self._order)
         )
 
     def judge(self, table: Any) -> tuple[NDArray[np.bool_], dict[int, Verdict]]:
@@ -146,6 +148,8 @@ def _findings(declared: Field, value: Any) -> Findings:
 
 def _shared(declared: Field, value: Any, known: dict[Any, Findings]) -> Findings:
     try:
+        if isinstance(value, str) and type(value) is not str:  # it may compare as it likes
+            return _findings(declared, value)
         if isinstance(value, float | np.floating) and value == 0:  # there are two of it
             return _findings(declared, value)
         if value not in known:

@@ -11,6 +11,7 @@ from guardrails._types import Violation
 from ._cells import State, is_null
 from ._plan import Clause, Field, How, Kind, Plan
 from ._records import AMBIGUOUS
+from ._typed import typed_column
 from ._verdict import HOLDS, UNCHANGED, Verdict
 
 
@@ -89,14 +90,15 @@ class Row:
         return pd.Series(self._values)
 
 
-def row_holds(function: Callable[[Any], Any], row: Row) -> bool:
+def row_holds(function: Callable[[Any], Any], ignore_na: bool, row: Row) -> bool:
     """A user's check of one row: on the plain row, and where that raises on the row as pandas has it."""
     if not len(row):
         return True  # pandas calls no function on a row without columns
     try:
-        return bool(function(row))
+        found = bool(function(row))
     except Exception:
-        return bool(function(row.as_series()))
+        found = bool(function(row.as_series()))
+    return found or (ignore_na and all(map(is_null, row)))  # as pandera's `ignore_na` has it for a row
 
 
 def row_of(values: dict[Any, Any], plan: Plan) -> Row:
@@ -113,6 +115,10 @@ def missing_value(kind: Kind) -> Any:
         import pandas as pd
 
         return pd.NaT
+    if kind.nullable:
+        import pandas as pd
+
+        return pd.NA
     return math.nan
 
 
@@ -219,15 +225,18 @@ class Judge:
                 record = parser.apply(record)
             except Exception:
                 return Verdict((Violation("", parser.text, "parser"),), tuple(findings.drifted))
-        row = self.row(record, findings)
-        if row is None:
-            return findings.verdict()
-        if self.plan.across and not findings.violations:
+        row = self.fields(record, findings)
+        if self.plan.across and not findings.violations and usable(row):
             self._judge_row(row, findings)
         return findings.verdict(_kept(row, record) if self.transform else UNCHANGED)
 
     def row(self, record: dict[Any, Any], findings: Findings) -> dict[Any, Any] | None:
         """Judge every field; the row that was read, or None where a field cannot be used."""
+        row = self.fields(record, findings)
+        return row if usable(row) else None
+
+    def fields(self, record: dict[Any, Any], findings: Findings) -> dict[Any, Any]:
+        """Judge every field; the row that was read, with `ABSENT` where a field cannot be used."""
         row: dict[Any, Any] = {}
         for field in self.plan.fields:
             keys = (field.key,) if field.matches is None else tuple(filter(field.matches, record))
@@ -241,7 +250,7 @@ class Judge:
             findings.broken(self.plan.strict)
         if not self.plan.filtered:
             row.update((key, record[key]) for key in extra)
-        return None if any(value is ABSENT for value in row.values()) else row
+        return row
 
     def _judge_absent(self, field: Field, row: dict[Any, Any], findings: Findings) -> None:
         value = judge_absence(self.plan, field, findings)
@@ -261,9 +270,7 @@ class Judge:
 
     def has_undeclared(self, record: dict[Any, Any]) -> bool:
         """Whether the record has fields that are not declared."""
-        patterns = [field.matches for field in self.plan.fields if field.matches is not None]
-        extra = record.keys() - self.plan.keys
-        return any(not any(matches(key) for matches in patterns) for key in extra)
+        return any(not self.plan.declares(key) for key in record.keys() - self.plan.keys)
 
     def missing_optional(self, record: dict[Any, Any]) -> tuple[Violation, ...]:
         """The optional fields that the record does not have."""
@@ -279,21 +286,14 @@ class Judge:
         return pd.DataFrame(columns, index=pd.RangeIndex(len(rows)))
 
 
+def usable(row: dict[Any, Any]) -> bool:
+    """Whether every field of a row could be read."""
+    return not any(value is ABSENT for value in row.values())
+
+
 def _kept(row: dict[Any, Any], record: dict[Any, Any]) -> dict[Any, Any]:
-    """The row for the caller: what is missing stays as it was sent."""
+    """The row for the caller: what is missing, or tolerated though it could not be read, stays as it was sent."""
     return {
-        key: record.get(key) if value is None and is_null(record.get(key)) else value
+        key: record.get(key) if value is ABSENT or (value is None and is_null(record.get(key))) else value
         for key, value in row.items()
     }
-
-
-def typed_column(values: list[Any], kind: Kind | None) -> Any:
-    """A column of the declared dtype, or of what pandas infers where that dtype cannot hold the values."""
-    import pandas as pd
-
-    if kind is None or kind.column is None:
-        return pd.Series(values)
-    try:
-        return pd.Series(values, dtype=kind.column)
-    except (TypeError, ValueError):
-        return pd.Series(values)

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from ._cells import is_null
 from ._checks import COMPARISONS, EXACT, OPERATORS, constant
-from ._kinds import single_of
+from ._kinds import WIDE, single_of
 from ._pandera import column_of, constants_of
 from ._plan import Clause, Field, How
 from ._records import cells
@@ -78,14 +78,23 @@ def only_text(field: Field, column: Any) -> bool:
         return False
     import pandas as pd
 
-    return bool(pd.api.types.infer_dtype(column, skipna=True) == "string")
+    if pd.api.types.infer_dtype(column, skipna=True) != "string":
+        return False
+    own = {kind for kind in set(map(type, column)) if issubclass(kind, str)}
+    return own <= {str}  # another kind of text may compare as it likes
 
 
 def _texts(test: Test, column: Any) -> Mask:
     import pandas as pd
 
     codes, distinct = pd.factorize(column)
-    return _coded(test, codes, np.asarray(distinct, dtype=object))
+    values, known = np.asarray(column, dtype=object), np.asarray(distinct, dtype=object)
+    there = codes >= 0
+    if not bool(
+        (values[there] == known[codes[there]]).all()
+    ):  # pandas gives a lone surrogate its `repr`'s code
+        return _each(test, column)
+    return _coded(test, codes, known)
 
 
 def _asked(field: Field, column: Any) -> Mask | None:
@@ -128,6 +137,8 @@ def _numbers(field: Field, values: NDArray[Any]) -> Mask | None:
     single = None if field.kind.name == "int" else single_of(field.kind)
     if any(not _numeric(clause) for clause in checks) or (single is not None and values.dtype != single):
         return None
+    if values.dtype.itemsize > WIDE:
+        return None
     if single is None and values.dtype.kind == "f":
         values = values.astype(np.float64, copy=False)  # a narrower float compares in its own width
     mask = _of_kind(field, values)
@@ -161,9 +172,13 @@ def _numeric(clause: Clause) -> bool:
         return True
     if clause.how is not How.compiled or not clause.builtin:
         return False
-    given = constants_of(clause.check)
-    flat = next(iter(given.values())) if clause.builtin in {"isin", "notin"} else given.values()
-    return all(type(value) in {int, float, bool} for value in flat)
+    given = constants_of(clause.check).values()
+    if clause.builtin in {"isin", "notin"}:
+        # numpy compares through one dtype for all, which may be float
+        return all(
+            type(value) in {int, float, bool} and not abs(value) >= EXACT for value in next(iter(given))
+        )
+    return all(type(value) in {int, float, bool} for value in given)
 
 
 def _clause_mask(clause: Clause, kind: str, values: NDArray[Any]) -> Mask:

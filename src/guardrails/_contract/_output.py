@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import datetime as dt
 import inspect
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from decimal import Decimal
 from functools import partial
 from typing import Any
 
@@ -12,6 +14,7 @@ import numpy as np
 from guardrails._errors import ConfigurationError
 from guardrails._types import Violation
 
+from ._cells import is_null
 from ._contract import Contract
 from ._fingerprint import fingerprint_of
 from ._pandera import schema_of
@@ -128,7 +131,7 @@ def _at_once(contract: Contract, answers: Any) -> dict[int, Verdict] | None:
     if is_frame(answers):
         rows = contract.check_table(answers).rows
         return {i: _joined([verdict]) for i, verdict in rows.items()}
-    if not isinstance(answers, np.ndarray) or answers.ndim not in {1, 2} or not answers.size:
+    if type(answers) is not np.ndarray or answers.ndim not in {1, 2} or not answers.size:
         return None
     fields = len(contract.order())
     width = answers.size // len(answers)
@@ -147,11 +150,11 @@ def _as_records(answer: Any, fields: Sequence[Any]) -> list[dict[Any, Any]]:
         values = list(answer.reshape(-1)) if answer.ndim <= 1 or answer.shape[0] == 1 else None
     elif isinstance(answer, list) or (isinstance(answer, tuple) and not hasattr(answer, "_fields")):
         values = list(answer)
-    elif np.isscalar(answer) or answer is None:
+    elif np.isscalar(answer) or isinstance(answer, dt.date | dt.timedelta | Decimal) or is_null(answer):
         values = [answer]
     else:
         return [as_dict(answer)]
-    if values is None or (len(fields) != 1 and len(values) != len(fields)):
+    if not values or (len(fields) != 1 and len(values) != len(fields)):
         raise TypeError("one value per declared field")
     if len(fields) == 1:
         return [{fields[0]: value} for value in values]

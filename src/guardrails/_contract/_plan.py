@@ -41,6 +41,11 @@ class Kind:
     low: int = 0
     high: int = 0
 
+    @property
+    def nullable(self) -> bool:
+        """Whether it is one of pandas' own dtypes of numbers and bools, which show a missing one as `pandas.NA`."""
+        return self.name in {"int", "float", "bool"} and (self.label[:1].isupper() or self.label == "boolean")
+
 
 @dataclass(frozen=True, slots=True)
 class Clause:
@@ -150,3 +155,9 @@ class Plan:
     keys: frozenset[Hashable] = frozenset()
     unchecked: tuple[Violation, ...] = ()
     opaque: bool = False
+
+    def declares(self, key: Hashable) -> bool:
+        """Whether a field of that name is declared, by name or by pattern."""
+        return key in self.keys or any(
+            field.matches(key) for field in self.fields if field.matches is not None
+        )

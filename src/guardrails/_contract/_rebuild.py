@@ -9,9 +9,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ._judge import typed_column
 from ._plan import Plan
 from ._records import AMBIGUOUS, field_names, is_frame, rows_of
+from ._typed import typed_column
 from ._verdict import UNCHANGED, Verdict
 
 
@@ -80,7 +80,7 @@ def _rebuilt_frame(kept: Any, rows: list[Any], plan: Plan) -> Any:
     import pandas as pd
 
     if all(row is UNCHANGED for row in rows):
-        return kept
+        return kept.loc[:, [plan.declares(key) for key in kept.columns]] if plan.filtered else kept
     kinds = {field.key: field.kind for field in plan.fields}
     twice = set(kept.columns[kept.columns.duplicated()])
     rows = [row if row is UNCHANGED else {k: v for k, v in row.items() if k not in twice} for row in rows]

@@ -99,10 +99,17 @@ def _own(field: str, text: str, kind: str, how: How = How.compiled) -> Clause:
 
 def _matcher(pattern: str) -> Callable[[Hashable], bool]:
     """Whether a key of a request belongs to a regex field; one too long for the pattern is tried on does not."""
-    match, longest = re.compile(pattern).match, _longest(pattern, "match", f"column {pattern!r}")
+    try:
+        match = re.compile(pattern).match
+    except re.error as error:
+        raise ConfigurationError.of(
+            "schema", pattern, f"a regex column's name must be a pattern ({error})"
+        ) from None
+    longest = _longest(pattern, "match", f"column {pattern!r}")
 
     def matches(key: Hashable) -> bool:
-        return isinstance(key, str) and (longest is None or len(key) <= longest) and match(key) is not None
+        text = key if isinstance(key, str) else str(key)  # as pandas writes a name that is none
+        return (longest is None or len(text) <= longest) and match(text) is not None
 
     return matches
 
@@ -125,7 +132,7 @@ def _across(check: Any) -> Clause:
     violation = Violation("", clause_text(check), "custom")
     asked = partial(_row_passes, check)
     if check.element_wise:
-        holds = partial(row_holds, partial(function_of(check), **constants_of(check)))
+        holds = partial(row_holds, partial(function_of(check), **constants_of(check)), bool(check.ignore_na))
         return Clause(violation, holds=holds, caveat=bool(check.raise_warning), check=check, asked=asked)
     return Clause(violation, How.pandera, asked, caveat=bool(check.raise_warning), check=check)
 

@@ -8,9 +8,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ._judge import typed_column
 from ._plan import Field, Plan
 from ._records import as_dict, cells, is_frame
+from ._typed import typed_column
 
 Positions = NDArray[np.intp]
 
