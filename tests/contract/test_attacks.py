@@ -1,5 +1,7 @@
 """Values and tables made to be believed where they should not be: a record's verdict is its row's, and nothing is invented."""
 
+import dataclasses
+import re
 from decimal import Decimal
 
 import numpy as np
@@ -238,3 +240,121 @@ def test_an_empty_answer_is_none(empty):
 def test_an_instant_is_an_answer(answer):
     guard = gr.guard(budget=None, output=Schema({"when": Column("datetime64[ns]")}))
     assert guard(lambda request: answer)({}).caveats[0].code == "uncalibrated"
+
+
+# --- what needs many rows -----------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("schema", "good", "bad"),
+    [
+        (Schema({"x_.*": Column(int, regex=True, unique=True)}), {"x_1": [1, 2]}, {"x_1": [1, 1]}),
+        (Schema({1: Column(int, unique=True)}), {1: [1, 2]}, {1: [1, 1]}),
+        (Schema({1: Column(int, Check(lambda s: s.mean() > 0, name="mean"))}), {1: [1, 2]}, {1: [-1, 0]}),
+        (
+            Schema({1: Column(int), 2: Column(int)}, unique=[1, 2]),
+            {1: [1, 1], 2: [1, 2]},
+            {1: [1, 1], 2: [1, 1]},
+        ),
+    ],
+)
+def test_clauses_about_many_rows_of_fields_by_pattern_or_number(schema, good, bad):
+    contract = gr.Contract(schema)
+    assert not contract.check_table(pd.DataFrame(good)).batch
+    assert contract.check_table(pd.DataFrame(bad)).batch
+
+
+# --- options and explanations --------------------------------------------------------------------------------------
+
+
+def test_the_severity_of_a_field_whose_name_is_a_number():
+    contract = gr.Contract(Schema({5: Column(int, Check.ge(0))}), severity={5: "caveat"})
+    assert not contract.check({5: -1}).violations
+    by_clause = gr.Contract(Schema({5: Column(int, Check.ge(0))}), severity={(5, "range"): "caveat"})
+    assert not by_clause.check({5: -1}).violations
+
+
+@pytest.mark.parametrize(
+    ("options", "parameter"), [({"severity": {("x",): "caveat"}}, "severity"), ({"clock": None}, "clock")]
+)
+def test_an_option_that_cannot_work(options, parameter):
+    with pytest.raises(gr.ConfigurationError, match=parameter):
+        gr.Contract(Schema({"x": Column(int)}), **options)
+
+
+def test_a_length_that_is_no_whole_number():
+    """Is what pandera makes of it."""
+    contract = gr.Contract(Schema({"x": Column(str, Check.str_length(min_value=1.5))}))
+    assert [bool(contract.check({"x": text}).violations) for text in ("a", "ab")] == [True, False]
+
+
+def test_a_check_that_answers_with_no_bool_is_said_to_be_panderas():
+    """As `re.match` does; its cost is measured, and held against the budget."""
+    schema = Schema({"x": Column(str, Check(lambda v: re.match("a+$", v), element_wise=True, name="a"))})
+    contract = gr.Contract(schema)
+    assert [bool(contract.check({"x": text}).violations) for text in ("aa", "b")] == [
+        not bool(pandera_passes(schema, {"x": text})) for text in ("aa", "b")
+    ]
+    assert contract.cost > 0
+    assert any("pandera" in line for line in contract.explain() if "a" in line)
+
+
+def pandera_passes(schema, record):
+    try:
+        schema.validate(pd.DataFrame([record]))
+    except pa.errors.SchemaError:
+        return False
+    return True
+
+
+def test_a_field_that_is_called_as_what_a_row_of_pandas_has():
+    """`row.name` is pandas' own there, so it is here."""
+    check = Check(lambda row: row.name != "blocked", element_wise=True, name="own")
+    schema = Schema({"name": Column(str), "qty": Column(int)}, checks=check)
+    record = {"name": "blocked", "qty": 1}
+    assert (not gr.Contract(schema).check(record).violations) is pandera_passes(schema, record)
+
+
+def test_an_instant_of_numpy_in_a_column_of_objects():
+    fresh = np.datetime64("2026-01-01T00:00:00")
+
+    class Clock:
+        time = staticmethod(lambda: pd.Timestamp(fresh).timestamp() + 60)
+
+    contract = gr.Contract(Schema({"x": Column(object)}), max_age={"x": "15min"}, clock=Clock())
+    assert not contract.check({"x": fresh}).violations
+
+
+# --- objects that are transformed ----------------------------------------------------------------------------------
+
+
+@dataclasses.dataclass
+class Order:
+    x: object
+    factor: dataclasses.InitVar[int]
+    seen: int = dataclasses.field(init=False, default=0)
+
+    def __post_init__(self, factor):
+        self.seen = factor
+        if not isinstance(self.x, str):
+            raise TypeError
+
+
+def test_a_dataclass_is_copied_and_not_made_anew():
+    """What its `__init__` takes or refuses was settled when it was made."""
+    contract = gr.Contract(Schema({"x": Column(int, coerce=True)}), transform=True)
+    made = contract.check(Order("3", factor=7)).request
+    assert (type(made), made.x, made.seen) == (Order, 3, 7)
+
+
+def test_a_filter_drops_what_a_pydantic_model_has_beside_its_fields():
+    pydantic = pytest.importorskip("pydantic")
+
+    class Open(pydantic.BaseModel):
+        model_config = {"extra": "allow"}
+        x: object
+
+    contract = gr.Contract(Schema({"x": Column(int, coerce=True)}, strict="filter"), transform=True)
+    sent = Open(x="3", ssn="S")
+    assert contract.check(sent).request.model_dump() == {"x": 3}
+    assert sent.ssn == "S"

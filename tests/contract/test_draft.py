@@ -607,3 +607,27 @@ def test_the_command_writes_a_new_file_only(tmp_path, capsys, table):
     assert "exists: name another file" in capsys.readouterr().err
     assert command("draft", str(path), "--out", str(tmp_path / "no" / "folder.py")) == 2
     assert "--out" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("text", ["id,price\n7,1,100\n8,2,200\n", "a,b\n1,2\n3,4,5\n"])
+def test_lines_longer_than_the_header_are_refused(tmp_path, text):
+    """pandas would take the first column for the index, and every name would speak of its neighbour."""
+    path = tmp_path / "long.csv"
+    path.write_text(text)
+    with pytest.raises(ConfigurationError, match="path"):
+        draft_file(path)
+
+
+def test_names_that_occur_twice_are_told_by_place(tmp_path):
+    """A file without a header has data there."""
+    path = tmp_path / "bare.csv"
+    path.write_text("4111111111111111,1,4111111111111111\n")
+    with pytest.raises(ConfigurationError, match=r"columns \[1, 3\]") as raised:
+        draft_file(path)
+    assert "4111" not in str(raised.value)
+
+
+def test_a_comma_at_the_end_of_each_line_is_no_cell(tmp_path):
+    path = tmp_path / "trailing.csv"
+    path.write_text("name,age\nbob,30,\nann,40,\n")
+    assert "name: str" in draft_file(path).source

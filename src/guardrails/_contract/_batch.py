@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from typing import Any
 
@@ -43,7 +44,8 @@ def _holds(clause: Clause, typed: Any, rows: Any, schema: Any) -> bool:
     try:
         if clause.check is not None:
             field = clause.violation.field
-            return bool(clause.check(typed, field or None).check_passed)
+            columns = _named(field, schema, typed) if field else [None]
+            return all(bool(clause.check(typed, column).check_passed) for column in columns)
         return _own_holds(clause, typed, rows, schema)
     except Exception:
         return False
@@ -59,5 +61,14 @@ def _own_holds(clause: Clause, typed: Any, rows: Any, schema: Any) -> bool:
         return [key for key in typed.columns if key in schema.columns] == declared
     if kind == "index":
         return rows is typed or schema.index.validate(typed.set_index(rows.index)) is not None
-    names = [field] if field else clause.names
-    return not typed.duplicated([name for name in names if name in typed.columns]).any()
+    if field:
+        return not any(typed.duplicated([column]).any() for column in _named(field, schema, typed))
+    return not typed.duplicated([name for name in clause.names if name in typed.columns]).any()
+
+
+def _named(field: str, schema: Any, typed: Any) -> list[Any]:
+    """The columns that a declared field is, by the name it is told by: one, or those that its pattern matches."""
+    key, declared = next((key, column) for key, column in schema.columns.items() if str(key) == field)
+    if not declared.regex:
+        return [key] if key in typed.columns else []
+    return [column for column in typed.columns if re.match(key, str(column))]

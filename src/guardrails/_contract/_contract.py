@@ -99,6 +99,8 @@ class Contract:
     ) -> None:
         choice("semantics", semantics, ("record", "pandera"))
         choice("uncompiled", uncompiled, ("pandera", "caveat", "error"))
+        if not callable(getattr(clock, "time", None)):
+            raise ConfigurationError.of("clock", clock, "must have time(), in seconds since the epoch")
         self._schema = schema_of(schema)
         self._options = Options(
             semantics=semantics,

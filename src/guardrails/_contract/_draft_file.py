@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import sys
+import warnings
 from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
@@ -66,13 +67,20 @@ def _parquet(path: Path) -> Any:
 def _csv(path: Path) -> Any:
     import pandas as pd
 
-    from ._draft import refuse_duplicates
-
     # pandas renames the second of two equal names, so they are looked for before
-    header = pd.read_csv(path, header=None, nrows=1, dtype=str, keep_default_na=False)
-    refuse_duplicates(header.iloc[0].tolist())
-    # read in one piece: in several, the type of a column can change between them
-    return pd.read_csv(path, low_memory=False)
+    header = pd.read_csv(path, header=None, nrows=1, dtype=str, keep_default_na=False).iloc[0].tolist()
+    twice = [place for place, name in enumerate(header, 1) if header.count(name) > 1]
+    if twice:  # by place: without a header this is a row of data
+        mend = f"each column name must occur once: rename those of columns {twice}"
+        raise ConfigurationError.of("path", str(path), mend)
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("error", pd.errors.ParserWarning)
+            # in one piece, in several the type of a column can change between them; and no column becomes the index
+            return pd.read_csv(path, low_memory=False, index_col=False)
+    except pd.errors.ParserWarning:
+        mend = f"its lines must have as many cells as its header, {len(header)}: name each column, or drop what is over"
+        raise ConfigurationError.of("path", str(path), mend) from None
 
 
 def add_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:

@@ -9,6 +9,8 @@ from collections.abc import Callable, Mapping
 from functools import partial
 from typing import Any, Final
 
+import numpy as np
+
 from guardrails._clock import Clock
 from guardrails._errors import ConfigurationError
 from guardrails._types import Violation
@@ -80,6 +82,8 @@ def instant_of(value: Any) -> float:
         return (value if value.tzinfo is not None else value.replace(tzinfo=dt.UTC)).timestamp()
     if isinstance(value, dt.date):
         return dt.datetime(value.year, value.month, value.day, tzinfo=dt.UTC).timestamp()
+    if isinstance(value, np.datetime64):
+        return float((value - np.datetime64(0, "s")) / np.timedelta64(1, "s"))
     if isinstance(value, bool):
         raise TypeError("a bool is no timestamp")
     return float(value)

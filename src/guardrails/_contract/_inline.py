@@ -110,8 +110,10 @@ def _inline(name: str, given: Mapping[str, Any], names: Names) -> str | None:
     return _length(given) if name == "str_length" else None
 
 
-def _length(given: Mapping[str, Any]) -> str:
+def _length(given: Mapping[str, Any]) -> str | None:
     exactly, low, high = (given.get(key) for key in ("exact_value", "min_value", "max_value"))
+    if any(isinstance(each, float) for each in (exactly, low, high)):
+        return None
     if exactly is not None:
         return f"len(v) == {int(exactly)}"
     below = "" if low is None else f"{int(low)} <= "

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterator, Sequence
+from functools import cache
 from typing import Any
 
 from guardrails._types import Violation
@@ -51,6 +52,13 @@ class Absent:
 ABSENT = Absent()
 
 
+@cache
+def _own_of_series() -> frozenset[str]:
+    import pandas as pd
+
+    return frozenset(dir(pd.Series))
+
+
 class Row:
     """The row that a check across fields sees: what users ask of a pandas row, without pandas.
 
@@ -66,8 +74,10 @@ class Row:
         return self._values[key]
 
     def __getattr__(self, name: str) -> Any:
-        if name == "_values" or name not in self._values:
-            raise AttributeError(name)
+        if name == "_values" or name not in self._values or name in _own_of_series():
+            raise AttributeError(
+                name
+            )  # what a row of pandas has itself, such as `name`, comes before a field
         return self._values[name]
 
     def __contains__(self, key: object) -> bool:

@@ -145,6 +145,10 @@ def severities(plan: Plan, severity: Severity) -> Plan:
         ConfigurationError: a key names no clause, or a severity is unknown.
     """
     for key, value in severity.items():
+        if isinstance(key, tuple) and len(key) != 2:  # noqa: PLR2004 - field and clause
+            raise ConfigurationError.of(
+                "severity", key, "must be a field, or (field, kind or text of a clause)"
+            )
         choice(f"severity[{key!r}]", value, _SEVERITIES)
         if not any(_named(clause.violation, key) for clause in all_clauses(plan)):
             mend = "must name a declared field, or (field, kind or text of one of its clauses)"
@@ -158,9 +162,9 @@ def severities(plan: Plan, severity: Severity) -> Plan:
 
 
 def _named(violation: Violation, key: str | tuple[str, str]) -> bool:
-    if isinstance(key, str):
-        return violation.field == key
-    return violation.field == key[0] and key[1] in {violation.kind, violation.clause}
+    if not isinstance(key, tuple):
+        return violation.field == str(key)
+    return violation.field == str(key[0]) and key[1] in {violation.kind, violation.clause}
 
 
 def settle_uncompiled(plan: Plan, uncompiled: str) -> Plan:

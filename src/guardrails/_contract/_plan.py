@@ -77,7 +77,7 @@ class Clause:
     vector: Callable[[Any], Any] | None = None
     asked: Predicate | None = None
     rowwise: bool = False
-    names: tuple[str, ...] = ()
+    names: tuple[Hashable, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import dataclasses
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -34,9 +35,20 @@ def rebuilt(request: Any, row: dict[Any, Any], fields: Sequence[Any]) -> Any:
     if field_names(request) is None:
         return _rebuilt_series(request, row)
     if dataclasses.is_dataclass(request) and not isinstance(request, type):
-        own = {field.name for field in dataclasses.fields(request) if field.init}
-        return dataclasses.replace(request, **{name: value for name, value in row.items() if name in own})
-    return request.model_copy(update=row)
+        return _changed(request, row)
+    made = request.model_copy(update=row)
+    for name in [name for name in made.__pydantic_extra__ or () if name not in row]:  # filtered
+        del made.__pydantic_extra__[name]
+    return made
+
+
+def _changed(request: Any, row: dict[Any, Any]) -> Any:
+    """A copy, and not made anew: what `__init__` takes besides fields, or does with them, has been done once."""
+    made = copy.copy(request)
+    for field in dataclasses.fields(request):
+        if field.name in row:
+            object.__setattr__(made, field.name, row[field.name])
+    return made
 
 
 def _rebuilt_series(series: Any, row: dict[Any, Any]) -> Any:

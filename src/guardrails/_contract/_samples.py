@@ -67,7 +67,7 @@ def _beside(builtin: str, given: dict[str, Any]) -> Iterable[Any]:
         text = given["string"] if isinstance(given["string"], str) else given["string"][0]
         return (text, f"{text}x", f"x{text}", text[1:])
     lengths = [n + d for n in given.values() if n is not None for d in (-1, 0, 1)]
-    return ("x" * n for n in lengths if 0 <= n < _TRIED)
+    return ("x" * int(n) for n in lengths if 0 <= n < _TRIED)
 
 
 def _near(end: Any) -> tuple[Any, ...]:

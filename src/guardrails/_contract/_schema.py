@@ -155,16 +155,18 @@ def _batch(schema: Any) -> tuple[Clause, ...]:
     return tuple(found)
 
 
-def _joint(names: list[str]) -> Clause:
+def _joint(names: list[Hashable]) -> Clause:
     return Clause(Violation("", f"unique={names}", "unique"), How.batch, names=tuple(names))
 
 
-def joint_names(unique: Any) -> list[list[str]]:
+def joint_names(unique: Any) -> list[list[Hashable]]:
     """The groups of columns that are unique together."""
     if not unique:
         return []
     return (
-        [list(unique)] if all(isinstance(name, str) for name in unique) else [list(names) for names in unique]
+        [list(names) for names in unique]
+        if all(isinstance(each, list | tuple) for each in unique)
+        else [list(unique)]
     )
 
 
@@ -184,20 +186,33 @@ def _check(check: Any, field: str, kind: Kind) -> Clause:
     return Clause(violation, how, holds or asked, on_null, caveat, check, builtin, asked=asked)
 
 
-def _answering(function: Callable[[Any], Any], asked: Predicate) -> Predicate:
-    """A user's function; what pandas makes of an answer that is no bool, only pandera knows."""
+class Answering:
+    """A user's function; what pandas makes of an answer that is no bool, only pandera knows.
 
-    def holds(value: Any) -> bool:
-        answer = function(value)
-        return bool(answer) if isinstance(answer, bool | np.bool_) else asked(value)
+    Attributes:
+        unsure: whether there was such an answer.
+    """
 
-    return holds
+    __slots__ = ("_asked", "_function", "unsure")
+
+    def __init__(self, function: Callable[[Any], Any], asked: Predicate) -> None:
+        self._function = function
+        self._asked = asked
+        self.unsure = False
+
+    def __call__(self, value: Any) -> bool:
+        """Whether the check holds of the value."""
+        answer = self._function(value)
+        if isinstance(answer, bool | np.bool_):
+            return bool(answer)
+        self.unsure = True
+        return self._asked(value)
 
 
 def _plain(check: Any, builtin: str, kind: Kind, asked: Predicate) -> Callable[[Any], bool] | None:
     """The plain form of a check, None where it has none."""
     if check.element_wise and not builtin:
-        return _answering(partial(function_of(check), **constants_of(check)), asked)
+        return Answering(partial(function_of(check), **constants_of(check)), asked)
     if check.element_wise or not builtin or kind.name == "other":
         return None
     try:
