@@ -394,3 +394,68 @@ def test_a_file_that_cannot_be_written_is_exit_code_2(tmp_path, capsys):
     code, _, err = command(capsys, tmp_path, "normal", *FLIP)
     assert code == 2
     assert "directory" in err.lower()
+
+
+def test_the_first_look_is_waited_for(tmp_path):
+    """Many requests at the start of a process: none of them goes on as if nobody had flipped anything."""
+    path = tmp_path / "switch.jsonl"
+    gr.Switch(path).set("fallback_only", **WHO, seconds=3600)
+    for _ in range(50):
+        assert set(_asked_at_once(gr.Switch(path), 8)) == {"fallback_only"}
+
+
+def _asked_at_once(switch, number):
+    seen, begin = [], threading.Barrier(number)
+
+    def ask():
+        begin.wait()
+        seen.append(switch())
+
+    callers = [threading.Thread(target=ask) for _ in range(number)]
+    for each in callers:
+        each.start()
+    for each in callers:
+        each.join()
+    return seen
+
+
+def test_a_pipe_in_the_place_of_the_file_is_not_waited_for(tmp_path, clock):
+    path = tmp_path / "switch.jsonl"
+    switch = gr.Switch(path, clock=clock)
+    switch.set("review_all", **WHO, seconds=3600)
+    path.unlink()
+    os.mkfifo(path)
+    clock.advance(1)
+    assert switch() == "review_all"
+    assert "cannot be read" in switch.problem
+    with pytest.raises(OSError):
+        switch.set("normal", **WHO)
+    assert main(["switch", str(path)]) == 1
+
+
+@pytest.mark.parametrize("path", ["a\0b", b"bytes"])
+def test_what_is_no_path_of_a_file(path):
+    with pytest.raises(gr.ConfigurationError, match=r"Switch\(path\)"):
+        gr.Switch(path)
+
+
+def test_a_name_that_cannot_be_written(switch, tmp_path, capsys):
+    """As a shell gives a byte that it cannot decode."""
+    with pytest.raises(gr.ConfigurationError, match=r"Switch.set\(owner=\)"):
+        switch.set("review_all", owner="a\udcff", reason="b", seconds=60)
+    given = ["switch", str(tmp_path / "s"), "review_all", "--owner", "\udcff", "--reason", "b", "--for", "1h"]
+    assert main(given) == 2
+    assert len(capsys.readouterr().err.splitlines()) == 1
+
+
+def test_normal_does_not_end(switch):
+    with pytest.raises(gr.ConfigurationError, match=r"Switch.set\(seconds=\)"):
+        switch.set("normal", **WHO, seconds=10)
+
+
+def test_a_line_that_holds_for_ever_is_malformed(switch, clock):
+    """Written by hand: what is switched off has to come up again."""
+    line = {"state": "review_all", "owner": "a", "reason": "b", "at": "2026-01-01T00:00:00+00:00"}
+    switch.path.write_text(json.dumps(line | {"until": "9999-01-01T00:00:00+00:00"}) + "\n")
+    clock.advance(1)
+    assert (switch(), switch.problem) == ("normal", "its last line is malformed")

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
-from contextvars import ContextVar
+from collections.abc import Callable
+from contextlib import ContextDecorator
+from contextvars import ContextVar, Token
 from time import monotonic, sleep, time
 from typing import Protocol, runtime_checkable
 
@@ -128,8 +128,7 @@ def earlier(own: Deadline | None) -> Deadline | None:
     return outer if outer.clock is own.clock and outer.at <= own.at else own
 
 
-@contextmanager
-def deadline(seconds: float, *, clock: Clock = SYSTEM_CLOCK) -> Iterator[Deadline]:
+class deadline(ContextDecorator):  # noqa: N801 - called as a function is
     """Set the deadline of everything called inside the block; a nested block can only make it earlier.
 
     Args:
@@ -139,15 +138,30 @@ def deadline(seconds: float, *, clock: Clock = SYSTEM_CLOCK) -> Iterator[Deadlin
     Raises:
         ConfigurationError: `seconds` is negative or not finite.
     """
-    given: object = seconds
-    if not isinstance(given, int | float) or not 0 <= given < float("inf"):
-        raise ConfigurationError.of("seconds", seconds, "must be finite and not negative")
-    inner = earlier(Deadline(clock.monotonic() + seconds, clock))
-    token = CURRENT.set(inner)
-    try:
-        yield inner  # type: ignore[misc]
-    finally:
-        CURRENT.reset(token)
+
+    # a class, since a generator's context manager sets attributes of what passes through it, which a frozen exception
+    # refuses
+    def __init__(self, seconds: float, *, clock: Clock = SYSTEM_CLOCK) -> None:
+        given: object = seconds
+        if not isinstance(given, int | float) or not 0 <= given < float("inf"):
+            raise ConfigurationError.of("seconds", seconds, "must be finite and not negative")
+        self._seconds = seconds
+        self._clock = clock
+        self._tokens: list[Token[Deadline | None]] = []
+
+    def _recreate_cm(self) -> deadline:
+        return deadline(
+            self._seconds, clock=self._clock
+        )  # a decorated function may be called by many at once
+
+    def __enter__(self) -> Deadline:
+        own = Deadline(self._clock.monotonic() + self._seconds, self._clock)
+        inner = earlier(own) or own
+        self._tokens.append(CURRENT.set(inner))
+        return inner
+
+    def __exit__(self, *_: object) -> None:
+        CURRENT.reset(self._tokens.pop())
 
 
 def time_left() -> float | None:

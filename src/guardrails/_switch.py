@@ -7,6 +7,7 @@ import fcntl
 import json
 import logging
 import os
+import stat
 import threading
 import weakref
 from collections.abc import Iterator, Mapping
@@ -73,7 +74,7 @@ class Switch:
 
     def __init__(self, path: str | PathLike[str], *, clock: Clock = SYSTEM_CLOCK) -> None:
         given: object = path
-        if not isinstance(given, str | PathLike) or not os.fspath(given):
+        if not isinstance(given, str | PathLike) or not _is_path(os.fspath(given)):
             raise ConfigurationError.of("Switch(path)", path, "must be the path of a file")
         self.path = Path(path)
         self.clock = clock
@@ -82,6 +83,7 @@ class Switch:
         self._ends = float("inf")
         self._known: list[Flip] = []
         self._seen: tuple[int, ...] = ()
+        self._looked = False
         self._next_look = float("-inf")
         self._lock = threading.Lock()
         _ALIVE.add(self)
@@ -97,12 +99,18 @@ class Switch:
 
     def __call__(self) -> SwitchState:
         """The state in force; looks at the file at most every half second."""
-        if self.clock.monotonic() >= self._next_look and self._lock.acquire(blocking=False):
-            try:  # one caller looks; the others go on with what is known
-                self._look()
+        if self.clock.monotonic() >= self._next_look or not self._looked:
+            self._take_turn()
+        return self._in_force()
+
+    def _take_turn(self) -> None:
+        # one caller looks, and the others go on with what is known; before the first look nothing is
+        if self._lock.acquire(blocking=not self._looked):
+            try:
+                if self.clock.monotonic() >= self._next_look:
+                    self._look()
             finally:
                 self._lock.release()
-        return self._in_force()
 
     def _in_force(self) -> SwitchState:
         flip = self.flip
@@ -138,8 +146,10 @@ class Switch:
         flip = self._checked(state, owner, reason, seconds)
         self.path.parent.mkdir(parents=True, exist_ok=True)
         line = json.dumps(asdict(flip), ensure_ascii=False).encode() + b"\n"
-        descriptor = os.open(self.path, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o644)
+        how = os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_NONBLOCK  # a pipe would wait for its reader
+        descriptor = os.open(self.path, how, 0o644)
         try:
+            _require_file(descriptor)
             fcntl.flock(descriptor, fcntl.LOCK_EX)  # until it is closed: writers take turns
             if _cut_off(self.path):
                 line = b"\n" + line  # what somebody left half-written stays one line, and is passed over
@@ -159,9 +169,19 @@ class Switch:
         for name, value in (("owner", owner), ("reason", reason)):
             if not isinstance(value, str) or not value.strip():
                 raise ConfigurationError.of(f"Switch.set({name}=)", value, "must say who, and why")
+            if any(
+                "\ud800" <= letter <= "\udfff" for letter in value
+            ):  # such as a byte that a shell could not decode
+                raise ConfigurationError.of(
+                    f"Switch.set({name}=)", value, "must be text that can be written as UTF-8"
+                )
         length = seconds.total_seconds() if isinstance(seconds, timedelta) else seconds
         now = datetime.fromtimestamp(self.clock.time(), UTC)
         until = ""
+        if state == "normal" and seconds is not None:
+            raise ConfigurationError.of(
+                "Switch.set(seconds=)", seconds, "is for what has to end: leave it out for 'normal'"
+            )
         if state != "normal":
             good = isinstance(length, int | float) and not isinstance(length, bool) and 0 < length <= _LONGEST
             if not good:
@@ -183,6 +203,8 @@ class Switch:
             self._seen = ()
             missing = isinstance(error, FileNotFoundError)
             self._say("the file is missing" if missing else f"it cannot be read ({type(error).__name__})")
+        finally:
+            self._looked = True
 
     def _take(self, lines: list[tuple[Flip | None, bool]]) -> None:
         good = [flip for flip, _ in lines if flip is not None]
@@ -206,7 +228,10 @@ class Switch:
 
     def _lines(self) -> Iterator[tuple[Flip | None, bool]]:
         """Each line's flip, None where it is none, and whether the line is complete."""
-        for line in self.path.read_bytes().splitlines(keepends=True):
+        with os.fdopen(os.open(self.path, os.O_RDONLY | os.O_NONBLOCK), "rb") as file:
+            _require_file(file.fileno())
+            content = file.read()
+        for line in content.splitlines(keepends=True):
             if line.strip():
                 yield _flip(line), line.endswith(b"\n")
 
@@ -228,11 +253,24 @@ def _flip(line: bytes) -> Flip | None:
             return None
         if flip.state != "normal" and not flip.until:
             return None
-        if any(datetime.fromisoformat(at).tzinfo is None for at in (flip.at, flip.until) if at):
+        instants = [datetime.fromisoformat(at) for at in (flip.at, flip.until) if at]
+        if any(at.tzinfo is None for at in instants):
+            return None
+        if len(instants) > 1 and (instants[1] - instants[0]).total_seconds() > _LONGEST:
             return None
     except (ValueError, TypeError, RecursionError):
         return None
     return flip
+
+
+def _is_path(given: object) -> bool:
+    return isinstance(given, str) and bool(given) and "\0" not in given
+
+
+def _require_file(descriptor: int) -> None:
+    """Refuse what is no file: reading a pipe or a device could last for ever."""
+    if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+        raise OSError(errno.EINVAL, "it is no file")
 
 
 def _cut_off(path: Path) -> bool:

@@ -2,7 +2,9 @@
 
 import asyncio
 import gc
+import importlib.util
 import os
+import signal
 import subprocess
 import sys
 import threading
@@ -15,12 +17,44 @@ import numpy as np
 import pytest
 
 import guardrails as gr
+from guardrails._calls._child import RemoteError
+from guardrails._calls._outcome import KilledError
 from guardrails._calls._process import EndedError, InProcess, StartError
 from guardrails._clock import deadline
 
 MODULE = """
-import os, signal, sys, time
+import dataclasses, functools, os, signal, sys, time
 import guardrails as gr
+
+
+@dataclasses.dataclass(frozen=True)
+class FrozenError(ConnectionError):
+    a: int
+
+
+def twice(fn):
+    @functools.wraps(fn)
+    def wrapper(*args):
+        return 2 * fn(*args)
+    return wrapper
+
+
+def model(x):
+    return x
+
+
+doubled = twice(model)
+
+
+def versioned(x):
+    return "v1"
+
+
+first = versioned
+
+
+def versioned(x):
+    return "v2"
 
 
 class Refused(Exception):
@@ -31,6 +65,8 @@ class Refused(Exception):
 def work(what, *more):
     if what == "raise":
         raise ValueError("from the child")
+    if what == "frozen":
+        raise FrozenError(1)
     if what == "odd":
         raise Refused(1, 2)
     if what == "pid":
@@ -237,13 +273,72 @@ def test_without_cloudpickle_a_function_of_main_is_refused(monkeypatch):
             InProcess(predict)
 
 
-def test_a_function_that_the_child_does_not_find_says_so(made, capfd):
+def test_a_function_that_the_child_does_not_find_says_so(tmp_path, monkeypatch, capfd):
     """At `start()`, or as an error of the call; the child's own words are on stderr."""
-    gone = type(made.work)(made.work.__code__, made.work.__globals__, "gone")
-    gone.__qualname__ = "gone"
-    with pytest.raises(StartError, match="AttributeError while the process looked"):
-        InProcess(gone).start(30)
-    assert "gone" in capfd.readouterr().err
+    monkeypatch.setattr(sys, "modules", dict(sys.modules))
+    path = tmp_path / "not_on_the_path.py"
+    path.write_text("def work(what):\n    return what\n")
+    spec = importlib.util.spec_from_file_location("not_on_the_path", path)
+    module = importlib.util.module_from_spec(spec)
+    sys.modules["not_on_the_path"] = module
+    spec.loader.exec_module(module)
+
+    with pytest.raises(
+        gr.ConfigurationError, match=r"enforcement='process'.*ModuleNotFoundError while the process"
+    ):
+        InProcess(module.work).start(30)
+    assert "not_on_the_path" in capfd.readouterr().err
+    with pytest.raises(StartError):
+        InProcess(module.work)("x")
+
+
+def test_a_name_that_leads_to_another_function_is_not_believed(made):
+    """A wrapper has the name of what it wraps, and a later definition that of an earlier one."""
+    doubled, first = InProcess(made.doubled), InProcess(made.first)
+    assert (made.doubled(3), doubled(3)) == (6, 6)
+    assert (made.first(0), first(0), InProcess(made.versioned)(0)) == ("v1", "v1", "v2")
+
+
+def test_a_frozen_exception_is_the_one_that_was_raised(made):
+    """Here; from there its class is told, since it cannot be made anew out of a pickle."""
+    with pytest.raises(RemoteError, match="FrozenError"):
+        InProcess(made.work)("frozen")
+    with deadline(60.0), pytest.raises(made.FrozenError):
+        raise made.FrozenError(1)
+
+
+def test_a_child_that_has_stopped_reading_is_killed_and_replaced(made):
+    """A request larger than the line holds is not waited for past the deadline."""
+    worker = InProcess(made.work)
+    pid = worker("pid")
+    os.kill(pid, signal.SIGSTOP)
+    begin = time.monotonic()
+    with deadline(0.3), pytest.raises(KilledError):
+        worker("double", b"x" * 50_000_000)
+    assert time.monotonic() - begin < 10
+    assert worker("pid") != pid
+    worker.reset()
+
+
+ORPHAN = """
+import re, threading
+from guardrails._calls import _child
+_child._ORPHANED = 0.1
+print("begins", flush=True)
+_child._answer(re.match, (r"(a+)+$", "a" * 60 + "b"), {}, 0.1)
+"""
+
+
+def test_a_call_that_nobody_can_kill_ends_with_its_time():
+    """C code that holds the lock, and a parent that is gone: the system ends the process."""
+    ended = subprocess.run([sys.executable, "-c", ORPHAN], capture_output=True, timeout=60, check=False)
+    assert (ended.stdout, ended.returncode) == (b"begins\n", -signal.SIGALRM)
+
+
+def test_a_budget_of_years_is_a_budget(made):
+    """Though no timeout of the system is as long."""
+    with deadline(3e9):
+        assert InProcess(made.work)("same") == "same"
 
 
 # --- through the guard -------------------------------------------------------------------------------------------

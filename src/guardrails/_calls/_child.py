@@ -4,15 +4,20 @@ from __future__ import annotations
 
 import os
 import pickle
+import signal
 import sys
 import threading
 import traceback
+from contextlib import suppress
 from importlib import import_module
 from multiprocessing.connection import Connection
 from queue import SimpleQueue
 from typing import Any
 
 from .._clock import deadline
+
+# seconds past its deadline after which a call ends its process, whoever is there to do it
+_ORPHANED = 5.0
 
 
 class RemoteError(RuntimeError):
@@ -58,10 +63,17 @@ def find(ticket: Any) -> Any:
     if isinstance(ticket, bytes):
         return pickle.loads(ticket)  # noqa: S301
     module, name = ticket
-    found: Any = import_module(module)
+    return named(import_module(module), name)
+
+
+def named(module: Any, name: str) -> Any:
+    """What a name of a module stands for, without its guards."""
+    found = module
     for part in name.split("."):
         found = getattr(found, part)
-    return getattr(found, "undecorated", found)
+    while hasattr(found, "undecorated"):
+        found = found.undecorated
+    return found
 
 
 def _listen(line: Connection[Any, Any], asked: SimpleQueue[Any]) -> None:
@@ -81,14 +93,19 @@ def _answer(fn: Any, args: Any, kwargs: Any, seconds: float | None) -> tuple[boo
     try:
         if seconds is None:
             return True, fn(*args, **kwargs)
+        # where the parent is no more, nobody kills this process while C code holds the lock: so the system does
+        signal.setitimer(signal.ITIMER_REAL, seconds + _ORPHANED)
         with deadline(seconds):
             return True, fn(*args, **kwargs)
     except BaseException as error:
         return False, _sendable(error)
+    finally:
+        signal.setitimer(signal.ITIMER_REAL, 0.0)
 
 
 def _sendable(error: BaseException) -> BaseException:
-    error.add_note("".join(traceback.format_exception(error)))
+    with suppress(Exception):  # one that is frozen takes no note
+        error.add_note("".join(traceback.format_exception(error)))
     try:
         pickle.loads(pickle.dumps(error))  # noqa: S301
     except Exception:

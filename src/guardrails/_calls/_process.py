@@ -7,6 +7,7 @@ import os
 import pickle
 import signal
 import socket
+import struct
 import subprocess
 import sys
 import weakref
@@ -21,10 +22,13 @@ from typing import Any
 
 from .._clock import CURRENT
 from .._errors import ConfigurationError
+from ._child import named
 from ._outcome import KilledError, NotReadyError
 
 # a child that is asked to end, or has been killed, is gone in a moment
 _GONE = 5.0
+# what the system takes as a timeout ends at some 24 days
+_LONGEST_POLL = 1e6
 # with the parent's path, so that it finds what the parent finds
 _BOOT = "import sys; sys.path[:] = sys.argv[2:]; from guardrails._calls._child import main; main()"
 
@@ -55,9 +59,8 @@ class InProcess:
         self.fn = fn
         self._idle: deque[_Child] = deque()
         self._ticket = b""
-        ticket(
-            fn
-        )  # whether there is one; it is made when it is needed, since a closure may not be complete yet
+        # whether there is one; it is made when it is needed: a closure may not be complete yet, nor the module of a name
+        ticket(fn, now=False)
 
     def reset(self) -> None:
         """Let go of every child that is idle; in a forked process they belong to the parent."""
@@ -98,11 +101,14 @@ class InProcess:
         """Start a child, unless there is one, and wait until it is ready; False where it is not by then.
 
         Raises:
-            StartError: it does not find the function.
+            ConfigurationError: it does not find the function.
         """
         child = self._take()
         try:
             return child.ready(seconds)
+        except StartError as error:
+            mend = f"cannot be found by another process ({error}): define it where that can import it"
+            raise ConfigurationError.of("Budget(enforcement='process')", self.fn, mend) from None
         finally:
             if child.usable:
                 self._idle.append(child)
@@ -120,13 +126,13 @@ class InProcess:
             child.kill()
 
     def _new(self) -> _Child:
-        self._ticket = self._ticket or ticket(self.fn)
+        self._ticket = self._ticket or ticket(self.fn, now=True)
         return _Child(self._ticket)
 
 
 def _left() -> float | None:
     deadline = CURRENT.get()
-    return None if deadline is None else max(deadline.left(), 0.0)
+    return None if deadline is None else min(max(deadline.left(), 0.0), _LONGEST_POLL)
 
 
 class _Child:
@@ -139,8 +145,9 @@ class _Child:
     """
 
     def __init__(self, ticket: bytes) -> None:
-        here, there = socket.socketpair()
-        self._line: Connection[Any, Any] = Connection(here.detach())
+        # the line twice: timeouts are set on the socket, and hold for both
+        self._socket, there = socket.socketpair()
+        self._line: Connection[Any, Any] = Connection(os.dup(self._socket.fileno()))
         with there:
             command = [os.fsdecode(get_executable()), "-c", _BOOT, str(there.fileno()), *map(str, sys.path)]
             # the child's own thread of life ends it when this line closes, whatever the function does
@@ -193,8 +200,11 @@ class _Child:
 
     def _exchange(self, request: Any) -> bytes:
         try:
+            self._bound(_left())
             self._line.send_bytes(request)
             answer = self._line.recv_bytes() if self._line.poll(_left()) else b""
+        except BlockingIOError:  # it has stopped reading, or writing, and the deadline has passed
+            answer = b""
         except (EOFError, OSError) as error:
             raise EndedError("the process ended before it answered") from error
         if not answer:
@@ -202,10 +212,18 @@ class _Child:
         self.usable = True
         return answer
 
+    def _bound(self, seconds: float | None) -> None:
+        """How long one piece of a request or an answer may take; None is for ever."""
+        whole, part = divmod(max(seconds, 0.001), 1) if seconds is not None else (0, 0)
+        timeout = struct.pack("ll", int(whole), int(part * 1e6))
+        for option in (socket.SO_SNDTIMEO, socket.SO_RCVTIMEO):
+            self._socket.setsockopt(socket.SOL_SOCKET, option, timeout)
+
     def kill(self) -> None:
         """End it, and whatever it has started itself; in a forked process only forget it."""
         with suppress(OSError):
             self._line.close()
+        self._socket.close()
         if self._owner != os.getpid():
             self._process.returncode = 0  # it is another's child: not to be waited for
             return
@@ -229,13 +247,18 @@ def _end_all() -> None:
 os.register_at_fork(after_in_child=_end_all)
 
 
-def ticket(fn: Callable[..., Any]) -> bytes:
+def ticket(fn: Callable[..., Any], *, now: bool) -> bytes:
     """How a child finds the function: by the name under which it can be imported, else the function itself.
+
+    Args:
+        fn: the function.
+        now: whether the child is to find it now; before that, its module may not have got to the name.
 
     Raises:
         ConfigurationError: neither is possible.
     """
-    if isinstance(fn, FunctionType) and fn.__module__ != "__main__" and "<" not in fn.__qualname__:
+    by_name = isinstance(fn, FunctionType) and fn.__module__ != "__main__" and "<" not in fn.__qualname__
+    if by_name and (not now or _leads_back(fn)):
         return pickle.dumps((fn.__module__, fn.__qualname__))
     dumps = _dumps()
     if dumps is pickle.dumps and getattr(fn, "__module__", "") == "__main__":
@@ -244,6 +267,14 @@ def ticket(fn: Callable[..., Any]) -> bytes:
         return pickle.dumps(dumps(fn))
     except Exception as error:
         raise _unsendable(fn, type(error).__name__) from error
+
+
+def _leads_back(fn: Callable[..., Any]) -> bool:
+    """Whether its name is still its own: a wrapper has the name of what it wraps, and a later definition takes it."""
+    try:
+        return named(sys.modules[fn.__module__], fn.__qualname__) is fn
+    except (KeyError, AttributeError):
+        return False
 
 
 def _unsendable(fn: Callable[..., Any], why: str) -> ConfigurationError:

@@ -76,8 +76,8 @@ def held(samples: Samples, schema: Any, together: Collection[Violation], seconds
         rows += disputed is not None
         found |= disputed or set()
     # a check that has answered with no bool is asked of pandera on each request: so it is said to be pandera's
-    clauses = all_clauses(samples.plan)
-    found |= {clause.violation for clause in clauses if getattr(clause.holds, "unsure", False)}
+    everything = all_clauses(samples.plan)
+    found |= {clause.violation for clause in everything if getattr(clause.holds, "unsure", False)}
     return Held(frozenset(found), frozenset(untried), rows)
 
 

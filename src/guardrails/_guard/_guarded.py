@@ -96,6 +96,9 @@ class _Wrapped:
 
         Returns:
             Whether everything is ready.
+
+        Raises:
+            ConfigurationError: a process cannot find its function.
         """
         ready = [each.start(seconds) for each in self._engine.candidates]
         return all(ready)
