@@ -1,6 +1,7 @@
 """The deadline in force, and the clock for tests."""
 
 import asyncio
+import dataclasses
 import pickle
 import threading
 
@@ -34,6 +35,29 @@ def test_a_deadline_must_be_finite(seconds):
     """A deadline that never comes, or has no order, is a mistake."""
     with pytest.raises(ConfigurationError, match="seconds"), c.deadline(seconds):
         pass
+
+
+@dataclasses.dataclass(frozen=True)
+class FrozenError(ConnectionError):
+    code: int
+
+
+def test_an_exception_passes_through_a_deadline_as_it_is():
+    """Also one that cannot be changed."""
+    with pytest.raises(FrozenError), c.deadline(1.0):
+        raise FrozenError(1)
+    assert c.time_left() is None
+
+
+def test_a_deadline_is_set_once_and_decorates_as_often_as_called():
+    """A block of its own for each call."""
+    clock = VirtualClock()
+    mine = c.deadline(2.0, clock=clock)
+    with mine as inner, pytest.raises(RuntimeError, match="once"):
+        mine.__enter__()
+    assert inner.at == clock.monotonic() + 2.0
+    decorated = c.deadline(2.0, clock=clock)(c.time_left)
+    assert [decorated(), decorated()] == [2.0, 2.0]
 
 
 def test_a_deadline_of_another_clock_is_not_compared():

@@ -128,40 +128,42 @@ def earlier(own: Deadline | None) -> Deadline | None:
     return outer if outer.clock is own.clock and outer.at <= own.at else own
 
 
-class deadline(ContextDecorator):  # noqa: N801 - called as a function is
+class deadline(ContextDecorator):  # noqa: N801 - read as the block it begins
     """Set the deadline of everything called inside the block; a nested block can only make it earlier.
 
     Args:
-        seconds: from now; at most what an enclosing block left.
+        seconds: from the block's begin; at most what an enclosing block left.
         clock: the clock; tests inject theirs.
 
     Raises:
         ConfigurationError: `seconds` is negative or not finite.
     """
 
-    # a class, since a generator's context manager sets attributes of what passes through it, which a frozen exception
-    # refuses
+    # not a generator: `contextmanager` changes what passes through it, which a frozen exception does not let it
+
     def __init__(self, seconds: float, *, clock: Clock = SYSTEM_CLOCK) -> None:
         given: object = seconds
         if not isinstance(given, int | float) or not 0 <= given < float("inf"):
             raise ConfigurationError.of("seconds", seconds, "must be finite and not negative")
         self._seconds = seconds
         self._clock = clock
-        self._tokens: list[Token[Deadline | None]] = []
-
-    def _recreate_cm(self) -> deadline:
-        return deadline(
-            self._seconds, clock=self._clock
-        )  # a decorated function may be called by many at once
+        self._token: Token[Deadline | None] | None = None
 
     def __enter__(self) -> Deadline:
-        own = Deadline(self._clock.monotonic() + self._seconds, self._clock)
-        inner = earlier(own) or own
-        self._tokens.append(CURRENT.set(inner))
-        return inner
+        """Begin the block."""
+        if self._token is not None:
+            raise RuntimeError("a deadline is set once: call gr.deadline again")
+        inner = earlier(Deadline(self._clock.monotonic() + self._seconds, self._clock))
+        self._token = CURRENT.set(inner)
+        return inner  # type: ignore[return-value]
 
     def __exit__(self, *_: object) -> None:
-        CURRENT.reset(self._tokens.pop())
+        """End it."""
+        assert self._token is not None  # noqa: S101 - it has begun
+        CURRENT.reset(self._token)
+
+    def _recreate_cm(self) -> deadline:  # a decorator: each call has a block of its own
+        return deadline(self._seconds, clock=self._clock)
 
 
 def time_left() -> float | None:

@@ -5,56 +5,38 @@ import gc
 import importlib.util
 import os
 import signal
+import socket
+import struct
 import subprocess
 import sys
 import threading
 import time
 import warnings
 import weakref
+from multiprocessing.connection import Connection
 from pathlib import Path
 
 import numpy as np
 import pytest
 
 import guardrails as gr
-from guardrails._calls._child import RemoteError
-from guardrails._calls._outcome import KilledError
-from guardrails._calls._process import EndedError, InProcess, StartError
+from guardrails._calls._line import Line
+from guardrails._calls._process import EndedError, InProcess
 from guardrails._clock import deadline
 
 MODULE = """
-import dataclasses, functools, os, signal, sys, time
+import dataclasses, functools, os, signal, struct, sys, threading, time
 import guardrails as gr
 
 
 @dataclasses.dataclass(frozen=True)
-class FrozenError(ConnectionError):
-    a: int
+class Frozen(ConnectionError):
+    code: int
 
 
-def twice(fn):
-    @functools.wraps(fn)
-    def wrapper(*args):
-        return 2 * fn(*args)
-    return wrapper
-
-
-def model(x):
-    return x
-
-
-doubled = twice(model)
-
-
-def versioned(x):
-    return "v1"
-
-
-first = versioned
-
-
-def versioned(x):
-    return "v2"
+class Locked(Exception):
+    def __init__(self):
+        self.lock = threading.Lock()
 
 
 class Refused(Exception):
@@ -65,10 +47,8 @@ class Refused(Exception):
 def work(what, *more):
     if what == "raise":
         raise ValueError("from the child")
-    if what == "frozen":
-        raise FrozenError(1)
     if what == "odd":
-        raise Refused(1, 2)
+        raise {"refused": Refused(1, 2), "frozen": Frozen(1), "locked": Locked()}[more[0]]
     if what == "pid":
         return os.getpid()
     if what == "left":
@@ -85,6 +65,9 @@ def work(what, *more):
         sum(range(10**11))  # holds the interpreter's lock
     if what == "lambda":
         return lambda: 1
+    if what == "half":
+        os.write(int(sys.argv[1]), struct.pack("!i", 100))
+        time.sleep(600)
     if what == "double":
         return more[0] * 2
     return what
@@ -93,6 +76,25 @@ def work(what, *more):
 @gr.guard("decorated", budget=gr.Budget(20.0, enforcement="process"))
 def decorated(request):
     return [os.getpid(), request["x"]]
+
+
+def twice(fn):
+    @functools.wraps(fn)
+    def wrapper(*args):
+        return 2 * fn(*args)
+
+    return wrapper
+
+
+def version(request):
+    return "v1"
+
+
+first, doubled = version, twice(work)
+
+
+def version(request):
+    return "v2"
 
 
 class Service:
@@ -153,14 +155,19 @@ def test_the_answer_comes_from_another_process_which_is_reused(work):
     assert os.getpid() not in pids
 
 
-def test_an_exception_comes_back_with_the_childs_traceback(work):
-    """As a note, since a traceback cannot be sent; one that cannot be sent itself is named."""
+def test_an_exception_comes_back_with_the_childs_traceback(made, work):
+    """As a note, since a traceback cannot be sent; with its own type, but for one that cannot be sent, which is named."""
     with pytest.raises(ValueError, match="from the child") as raised:
         ask(work, "raise")
     assert "in work" in "".join(raised.value.__notes__)
 
-    with pytest.raises(RuntimeError, match="Refused"):
-        ask(work, "odd")
+    with pytest.raises(made.Refused, match="1 2"):
+        ask(work, "odd", "refused")
+    with pytest.raises(made.Frozen) as frozen:
+        ask(work, "odd", "frozen")
+    assert frozen.value.code == 1
+    with pytest.raises(RuntimeError, match="Locked"):
+        ask(work, "odd", "locked")
     with pytest.raises(SystemExit):
         ask(work, "sysexit")
     assert ask(work, "again") == "again"
@@ -202,6 +209,33 @@ def test_a_late_child_is_killed_and_replaced(work):
         os.kill(pid, 0)
 
 
+def test_a_child_that_stops_in_the_middle_is_late_too(work):
+    """It does not read the request to its end, or has begun an answer; as is one of any size that has a month."""
+    pid = ask(work, "pid")
+    os.kill(pid, signal.SIGSTOP)
+    with pytest.raises(TimeoutError, match="killed at its deadline"):
+        ask(work, b"x" * 10_000_000, seconds=0.3)
+    assert ask(work, "pid") != pid
+    with pytest.raises(TimeoutError, match="killed at its deadline"):
+        ask(work, "half", seconds=0.5)
+    assert ask(work, "fine", seconds=3_000_000) == "fine"
+
+
+def test_the_line_speaks_as_a_connection_does(monkeypatch):
+    """Also of what is longer than its short header says, which is two gigabytes."""
+    here, there = socket.socketpair()
+    line, other = Line(here), Connection(there.detach())
+    with other:
+        monkeypatch.setattr("guardrails._calls._line._SHORTEST_LONG", 3)
+        line.send(b"long", None)
+        assert other.recv_bytes() == b"long"
+        os.write(other.fileno(), struct.pack("!iQ", -1, 3) + b"abc")
+        assert line.receive(1.0) == b"abc"
+    with pytest.raises(EOFError):
+        line.receive(None)
+    line.close()
+
+
 @pytest.mark.parametrize("how", ["exit", "kill"])
 def test_a_child_that_dies_is_an_error_and_is_replaced(work, how):
     """`os._exit`, a crash, the kernel's out-of-memory killer."""
@@ -227,7 +261,7 @@ def test_an_interrupted_exchange_never_answers_the_next_call(work):
     exchange = child._exchange
 
     def interrupted(request):
-        child._line.send_bytes(request)
+        child._line.send(request, None)
         raise KeyboardInterrupt
 
     child._exchange = interrupted
@@ -273,72 +307,71 @@ def test_without_cloudpickle_a_function_of_main_is_refused(monkeypatch):
             InProcess(predict)
 
 
-def test_a_function_that_the_child_does_not_find_says_so(tmp_path, monkeypatch, capfd):
+def test_a_function_that_the_child_does_not_find_says_so(made, monkeypatch, capfd):
     """At `start()`, or as an error of the call; the child's own words are on stderr."""
-    monkeypatch.setattr(sys, "modules", dict(sys.modules))
-    path = tmp_path / "not_on_the_path.py"
-    path.write_text("def work(what):\n    return what\n")
-    spec = importlib.util.spec_from_file_location("not_on_the_path", path)
-    module = importlib.util.module_from_spec(spec)
-    sys.modules["not_on_the_path"] = module
-    spec.loader.exec_module(module)
-
+    gone = type(made.work)(made.work.__code__, made.work.__globals__, "gone")
+    gone.__qualname__ = "gone"
+    monkeypatch.setattr(made, "gone", gone, raising=False)
     with pytest.raises(
-        gr.ConfigurationError, match=r"enforcement='process'.*ModuleNotFoundError while the process"
+        gr.ConfigurationError, match=r"AttributeError while the process looked.*: define it at"
     ):
-        InProcess(module.work).start(30)
-    assert "not_on_the_path" in capfd.readouterr().err
-    with pytest.raises(StartError):
-        InProcess(module.work)("x")
+        gr.guard(budget=gr.Budget(1.0, enforcement="process"))(gone).start(30)
+    assert "gone" in capfd.readouterr().err
 
 
-def test_a_name_that_leads_to_another_function_is_not_believed(made):
-    """A wrapper has the name of what it wraps, and a later definition that of an earlier one."""
-    doubled, first = InProcess(made.doubled), InProcess(made.first)
-    assert (made.doubled(3), doubled(3)) == (6, 6)
-    assert (made.first(0), first(0), InProcess(made.versioned)(0)) == ("v1", "v1", "v2")
+def test_a_wrapper_and_an_older_version_are_sent_as_they_are(made):
+    """Their name leads to another function."""
+    for fn, answer in ((made.doubled, 6), (made.first, "v1"), (made.version, "v2")):
+        call = InProcess(fn)
+        assert ask(call, 3) == answer
+        call.reset()
 
 
-def test_a_frozen_exception_is_the_one_that_was_raised(made):
-    """Here; from there its class is told, since it cannot be made anew out of a pickle."""
-    with pytest.raises(RemoteError, match="FrozenError"):
-        InProcess(made.work)("frozen")
-    with deadline(60.0), pytest.raises(made.FrozenError):
-        raise made.FrozenError(1)
+def test_what_a_new_process_would_not_find_again_is_not_called(made, monkeypatch):
+    """The module has another function since, which its file does not know of."""
+    monkeypatch.setattr(made, "version", made.twice(made.version))
+    guarded = gr.guard(budget=gr.Budget(20.0, enforcement="process"))(made.version)
+
+    assert code(guarded({})) == "error"
+    with pytest.raises(gr.ConfigurationError, match=r"made_for_processes.version is another function"):
+        guarded.start(30)
 
 
-def test_a_child_that_has_stopped_reading_is_killed_and_replaced(made):
-    """A request larger than the line holds is not waited for past the deadline."""
-    worker = InProcess(made.work)
-    pid = worker("pid")
-    os.kill(pid, signal.SIGSTOP)
-    begin = time.monotonic()
-    with deadline(0.3), pytest.raises(KilledError):
-        worker("double", b"x" * 50_000_000)
-    assert time.monotonic() - begin < 10
-    assert worker("pid") != pid
-    worker.reset()
+def test_a_module_that_another_process_cannot_import_is_refused_where_it_is_defined(tmp_path, monkeypatch):
+    """Loaded from a path; and one inside it."""
+    (tmp_path / "plugin.py").write_text("def predict(request):\n    return 1\n")
+    for name in ("plugin_of_a_path", "plugin_of_a_path.inner"):
+        spec = importlib.util.spec_from_file_location(name, tmp_path / "plugin.py")
+        module = importlib.util.module_from_spec(spec)
+        monkeypatch.setitem(sys.modules, name, module)
+        spec.loader.exec_module(module)
+        with pytest.raises(gr.ConfigurationError, match=f"cannot import its module, {name}: put it"):
+            InProcess(module.predict)
 
 
-ORPHAN = """
-import re, threading
-from guardrails._calls import _child
-_child._ORPHANED = 0.1
-print("begins", flush=True)
-_child._answer(re.match, (r"(a+)+$", "a" * 60 + "b"), {}, 0.1)
-"""
+def test_a_process_that_ends_before_it_is_ready_is_not_ready(made, monkeypatch):
+    """Somebody kills it, or the machine has no room for it; the call is an error."""
+    monkeypatch.setattr("guardrails._calls._process._BOOT", "")
+    call = InProcess(made.work)
+    assert not call.start(30)
+    with pytest.raises(EndedError, match="before it was ready"):
+        ask(call, "fine")
 
 
-def test_a_call_that_nobody_can_kill_ends_with_its_time():
-    """C code that holds the lock, and a parent that is gone: the system ends the process."""
-    ended = subprocess.run([sys.executable, "-c", ORPHAN], capture_output=True, timeout=60, check=False)
-    assert (ended.stdout, ended.returncode) == (b"begins\n", -signal.SIGALRM)
+def test_a_late_call_is_late_also_where_there_are_no_more_processes(made, monkeypatch):
+    """What cannot be started now is started by a later call."""
+    call = InProcess(made.work)
+    assert call.start(30)
 
+    def refuse(self):
+        raise BlockingIOError
 
-def test_a_budget_of_years_is_a_budget(made):
-    """Though no timeout of the system is as long."""
-    with deadline(3e9):
-        assert InProcess(made.work)("same") == "same"
+    with monkeypatch.context() as patch:
+        patch.setattr(InProcess, "_new", refuse)
+        with pytest.raises(TimeoutError, match="killed"):
+            ask(call, "hang", seconds=0.2)
+    assert ask(call, "fine") == "fine"
+    call.reset()
 
 
 # --- through the guard -------------------------------------------------------------------------------------------
@@ -455,7 +488,7 @@ def alive(pid):
     "end", ["", "os._exit(0)", "os.kill(os.getpid(), 9)"], ids=["exit", "_exit", "killed"]
 )
 def test_the_children_end_with_their_parent(made, end):
-    """However it ends, and also while one of them hangs."""
+    """However it ends, and also while one of them holds the interpreter's lock."""
     code = f"""
 import os, sys, threading
 sys.path.insert(0, {str(Path(made.__file__).parent)!r})
@@ -463,7 +496,7 @@ import guardrails as gr, made_for_processes as made
 guarded = gr.guard(budget=gr.Budget(60.0, enforcement="process"))(made.work)
 guarded.start(30)
 print(guarded("pid").value, flush=True)
-threading.Thread(target=guarded, args=("hang",), daemon=True).start()
+threading.Thread(target=guarded, args=("spin",), daemon=True).start()
 while not guarded.status()["running"]["primary"]: pass
 {end}
 """

@@ -1,6 +1,7 @@
 """One bad model does not take the service down: limits, retries and copies, through the whole guard."""
 
 import asyncio
+import math
 import threading
 
 import cloudpickle
@@ -95,7 +96,7 @@ def test_one_guards_stuck_calls_leave_another_its_own():
 
 @pytest.mark.parametrize(
     ("enforcement", "fn"),
-    [("thread", plain), ("process", plain), ("cooperative", keeps_time), ("async", awaited)],
+    [("thread", plain), ("process", math.sqrt), ("cooperative", keeps_time), ("async", awaited)],
 )
 def test_a_copy_works_under_every_enforcement(enforcement, fn):
     """Out of a pickle, with state of its own."""

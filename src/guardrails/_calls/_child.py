@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import fcntl
 import os
 import pickle
+import select
 import signal
 import sys
 import threading
@@ -12,20 +14,24 @@ from contextlib import suppress
 from importlib import import_module
 from multiprocessing.connection import Connection
 from queue import SimpleQueue
+from types import FunctionType
 from typing import Any
 
 from .._clock import deadline
-
-# seconds past its deadline after which a call ends its process, whoever is there to do it
-_ORPHANED = 5.0
+from ._ticket import written
 
 
 class RemoteError(RuntimeError):
     """An exception of the function that cannot be sent; it names its class."""
 
 
+class OtherFunctionError(LookupError):
+    """What has the function's name in this process is not what has it in the parent."""
+
+
 def main() -> None:
     """Serve until the line closes."""
+    _end_with(int(sys.argv[2]))
     line: Connection[Any, Any] = Connection(int(sys.argv[1]))
     fn = _found(line)
     asked: SimpleQueue[Any] = SimpleQueue()
@@ -35,17 +41,28 @@ def main() -> None:
         _send(line, *_answer(fn, args, kwargs, seconds))
 
 
-def _found(line: Connection[Any, Any]) -> Any:
-    """The function that the parent names, once it is told so; a parent that has ended meanwhile ends this process."""
-    try:
-        ticket = line.recv()
-    except (EOFError, OSError):
+def _end_with(held: int) -> None:
+    """Have the kernel kill this process, and what it has started, once nobody holds the other end of the pipe."""
+    with suppress(OSError):  # a kernel that does not: there is still the thread that listens
+        if hasattr(fcntl, "F_SETSIG"):
+            fcntl.fcntl(held, fcntl.F_SETSIG, signal.SIGKILL)
+        fcntl.fcntl(held, fcntl.F_SETOWN, -os.getpgrp())
+        fcntl.fcntl(held, fcntl.F_SETFL, fcntl.fcntl(held, fcntl.F_GETFL) | os.O_ASYNC)
+    if select.select([held], [], [], 0)[0]:
         os._exit(0)
+
+
+def _found(line: Connection[Any, Any]) -> Any:
+    """The function that the parent names on stdin; a parent that has ended meanwhile ends this process."""
     try:
-        fn = find(ticket)
+        fn = find(pickle.load(sys.stdin.buffer))  # noqa: S301
     except BaseException as error:
         traceback.print_exc()  # before the parent is told, which may end this process
-        _tell(line, f"{type(error).__qualname__} while the process looked for the function")
+        own = isinstance(error, OtherFunctionError)  # whose words are names only
+        _tell(
+            line,
+            str(error) if own else f"{type(error).__qualname__} while the process looked for the function",
+        )
         sys.exit(1)
     _tell(line, "")
     return fn
@@ -62,22 +79,18 @@ def find(ticket: Any) -> Any:
     """The function: by module and name, without its guard; or out of its own pickle."""
     if isinstance(ticket, bytes):
         return pickle.loads(ticket)  # noqa: S301
-    module, name = ticket
-    return named(import_module(module), name)
-
-
-def named(module: Any, name: str) -> Any:
-    """What a name of a module stands for, without its guards."""
-    found = module
+    module, name, guarded, code = ticket
+    found: Any = import_module(module)
     for part in name.split("."):
         found = getattr(found, part)
-    while hasattr(found, "undecorated"):
-        found = found.undecorated
+    found = found.undecorated if guarded else found
+    if not isinstance(found, FunctionType) or written(found) != code:
+        raise OtherFunctionError(f"{module}.{name} is another function in a new process")
     return found
 
 
 def _listen(line: Connection[Any, Any], asked: SimpleQueue[Any]) -> None:
-    """Ends the process when the line closes, also while the function runs; but for C code that holds the lock."""
+    """Ends the process when the line closes, also while the function runs."""
     while True:
         try:
             request = line.recv()
@@ -93,23 +106,37 @@ def _answer(fn: Any, args: Any, kwargs: Any, seconds: float | None) -> tuple[boo
     try:
         if seconds is None:
             return True, fn(*args, **kwargs)
-        # where the parent is no more, nobody kills this process while C code holds the lock: so the system does
-        signal.setitimer(signal.ITIMER_REAL, seconds + _ORPHANED)
         with deadline(seconds):
             return True, fn(*args, **kwargs)
     except BaseException as error:
         return False, _sendable(error)
-    finally:
-        signal.setitimer(signal.ITIMER_REAL, 0.0)
 
 
-def _sendable(error: BaseException) -> BaseException:
-    with suppress(Exception):  # one that is frozen takes no note
+def _sendable(error: BaseException) -> BaseException | Rebuilt:
+    with suppress(Exception):  # one that cannot be changed
         error.add_note("".join(traceback.format_exception(error)))
-    try:
-        pickle.loads(pickle.dumps(error))  # noqa: S301
-    except Exception:
-        return RemoteError(type(error).__qualname__)
+    for sent in (error, Rebuilt(error)):
+        with suppress(Exception):
+            if type(pickle.loads(pickle.dumps(sent))) is type(error):  # noqa: S301
+                return sent
+    return RemoteError(type(error).__qualname__)
+
+
+class Rebuilt:
+    """Pickles an exception that its own class would not make again: one that is frozen, or whose `args` are not its own."""
+
+    def __init__(self, error: BaseException) -> None:
+        self._error = error
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        error = self._error
+        return rebuilt, (type(error), error.args, vars(error))
+
+
+def rebuilt(kind: type[BaseException], args: tuple[Any, ...], state: dict[str, Any]) -> BaseException:
+    """The exception, past its own `__init__` and `__setattr__`."""
+    error = kind.__new__(kind, *args)
+    vars(error).update(state)
     return error
 
 

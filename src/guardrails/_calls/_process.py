@@ -7,33 +7,30 @@ import os
 import pickle
 import signal
 import socket
-import struct
 import subprocess
 import sys
 import weakref
 from collections import deque
 from collections.abc import Callable
 from contextlib import suppress
-from multiprocessing.connection import Connection
 from multiprocessing.reduction import ForkingPickler
 from multiprocessing.spawn import get_executable
-from types import FunctionType
-from typing import Any
+from tempfile import TemporaryFile
+from typing import IO, Any
 
 from .._clock import CURRENT
 from .._errors import ConfigurationError
-from ._child import named
+from ._line import Line
 from ._outcome import KilledError, NotReadyError
+from ._ticket import ticket
 
 # a child that is asked to end, or has been killed, is gone in a moment
 _GONE = 5.0
-# what the system takes as a timeout ends at some 24 days
-_LONGEST_POLL = 1e6
 # with the parent's path, so that it finds what the parent finds
-_BOOT = "import sys; sys.path[:] = sys.argv[2:]; from guardrails._calls._child import main; main()"
+_BOOT = "import sys; sys.path[:] = sys.argv[3:]; from guardrails._calls._child import main; main()"
 
 
-class StartError(RuntimeError):
+class StartError(ConfigurationError):
     """The child could not find the function; it names the exception that stopped it."""
 
 
@@ -59,12 +56,13 @@ class InProcess:
         self.fn = fn
         self._idle: deque[_Child] = deque()
         self._ticket = b""
-        # whether there is one; it is made when it is needed: a closure may not be complete yet, nor the module of a name
-        ticket(fn, now=False)
+        # whether there is one; it is made when it is needed, since a closure, or its module, may not be complete yet
+        ticket(fn, defined=False)
 
     def reset(self) -> None:
-        """Let go of every child that is idle; in a forked process they belong to the parent."""
+        """Let go of every child that is idle; in a forked process they belong to the parent. The next has what is now."""
         idle, self._idle = self._idle, deque()
+        self._ticket = b""
         for child in idle:
             child.kill()
 
@@ -80,7 +78,7 @@ class InProcess:
         Raises:
             KilledError: there was no answer at the deadline.
             EndedError: the child ended before it answered.
-            StartError: the child does not find the function.
+            ConfigurationError: the child does not find the function.
             Exception: what the function raised; or what spoilt the sending.
         """
         child = self._take()
@@ -89,7 +87,8 @@ class InProcess:
         except KilledError:
             if not child.starting:
                 child.kill()
-                child = self._new()  # the next call need not wait for it as long
+                with suppress(OSError):  # the machine gives no more processes
+                    child = self._new()  # the next call need not wait for it as long
             raise
         finally:
             if child.usable:
@@ -98,7 +97,7 @@ class InProcess:
                 child.kill()
 
     def start(self, seconds: float) -> bool:
-        """Start a child, unless there is one, and wait until it is ready; False where it is not by then.
+        """Start a child, unless there is one, and wait until it is ready; False where it is not by then, or ends.
 
         Raises:
             ConfigurationError: it does not find the function.
@@ -106,9 +105,8 @@ class InProcess:
         child = self._take()
         try:
             return child.ready(seconds)
-        except StartError as error:
-            mend = f"cannot be found by another process ({error}): define it where that can import it"
-            raise ConfigurationError.of("Budget(enforcement='process')", self.fn, mend) from None
+        except EndedError:
+            return False
         finally:
             if child.usable:
                 self._idle.append(child)
@@ -126,13 +124,13 @@ class InProcess:
             child.kill()
 
     def _new(self) -> _Child:
-        self._ticket = self._ticket or ticket(self.fn, now=True)
+        self._ticket = self._ticket or ticket(self.fn)
         return _Child(self._ticket)
 
 
 def _left() -> float | None:
     deadline = CURRENT.get()
-    return None if deadline is None else min(max(deadline.left(), 0.0), _LONGEST_POLL)
+    return None if deadline is None else max(deadline.left(), 0.0)
 
 
 class _Child:
@@ -145,20 +143,26 @@ class _Child:
     """
 
     def __init__(self, ticket: bytes) -> None:
-        # the line twice: timeouts are set on the socket, and hold for both
-        self._socket, there = socket.socketpair()
-        self._line: Connection[Any, Any] = Connection(os.dup(self._socket.fileno()))
-        with there:
-            command = [os.fsdecode(get_executable()), "-c", _BOOT, str(there.fileno()), *map(str, sys.path)]
-            # the child's own thread of life ends it when this line closes, whatever the function does
-            self._process = subprocess.Popen(  # noqa: S603
-                command, pass_fds=[there.fileno()], stdin=subprocess.DEVNULL, start_new_session=True
-            )
+        here, there = socket.socketpair()
+        kept, held = os.pipe()  # its other end closes with this process, whatever ends it
+        self._line = Line(here)
+        self._held: int | None = held
+        with there, _file(ticket) as told:
+            fds = (there.fileno(), kept)
+            command = [os.fsdecode(get_executable()), "-c", _BOOT, *map(str, fds), *map(str, sys.path)]
+            try:
+                self._process = subprocess.Popen(  # noqa: S603
+                    command, pass_fds=fds, stdin=told, start_new_session=True
+                )
+            except BaseException:
+                here.close()
+                os.close(held)
+                raise
+            finally:
+                os.close(kept)
         self._owner = os.getpid()
         self.starting = self.usable = True
         _CHILDREN.add(self)
-        with suppress(OSError):  # it has ended already, as `ready` will find
-            self._line.send_bytes(ticket)
 
     def __del__(self) -> None:
         if hasattr(self, "_owner"):
@@ -171,20 +175,23 @@ class _Child:
         """Whether it has found the function, within `seconds`.
 
         Raises:
-            StartError: it does not find it.
+            ConfigurationError: it does not find it.
+            EndedError: it ended before it said so.
         """
         if not self.starting:
             return True
-        if not self._line.poll(seconds):
-            return False
+        self.usable = False
         try:
-            problem = self._line.recv()
-        except (EOFError, OSError):
-            problem = "the process ended"
+            problem = pickle.loads(self._line.receive(seconds))  # noqa: S301
+        except TimeoutError:
+            self.usable = True
+            return False
+        except (EOFError, OSError) as error:
+            raise EndedError("the process ended before it was ready") from error
         self.starting = False
         if problem:
-            self.usable = False
-            raise StartError(problem)
+            raise _unfound(problem)
+        self.usable = True
         return True
 
     def ask(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
@@ -198,32 +205,24 @@ class _Child:
             return answer
         raise answer
 
-    def _exchange(self, request: Any) -> bytes:
+    def _exchange(self, request: bytes) -> bytearray:
         try:
-            self._bound(_left())
-            self._line.send_bytes(request)
-            answer = self._line.recv_bytes() if self._line.poll(_left()) else b""
-        except BlockingIOError:  # it has stopped reading, or writing, and the deadline has passed
-            answer = b""
+            self._line.send(request, _left())
+            answer = self._line.receive(_left())
+        except TimeoutError as error:
+            raise KilledError("killed at its deadline") from error
         except (EOFError, OSError) as error:
             raise EndedError("the process ended before it answered") from error
-        if not answer:
-            raise KilledError("killed at its deadline")
         self.usable = True
         return answer
-
-    def _bound(self, seconds: float | None) -> None:
-        """How long one piece of a request or an answer may take; None is for ever."""
-        whole, part = divmod(max(seconds, 0.001), 1) if seconds is not None else (0, 0)
-        timeout = struct.pack("ll", int(whole), int(part * 1e6))
-        for option in (socket.SO_SNDTIMEO, socket.SO_RCVTIMEO):
-            self._socket.setsockopt(socket.SOL_SOCKET, option, timeout)
 
     def kill(self) -> None:
         """End it, and whatever it has started itself; in a forked process only forget it."""
         with suppress(OSError):
             self._line.close()
-        self._socket.close()
+        held, self._held = self._held, None
+        if held is not None:
+            os.close(held)
         if self._owner != os.getpid():
             self._process.returncode = 0  # it is another's child: not to be waited for
             return
@@ -247,47 +246,15 @@ def _end_all() -> None:
 os.register_at_fork(after_in_child=_end_all)
 
 
-def ticket(fn: Callable[..., Any], *, now: bool) -> bytes:
-    """How a child finds the function: by the name under which it can be imported, else the function itself.
-
-    Args:
-        fn: the function.
-        now: whether the child is to find it now; before that, its module may not have got to the name.
-
-    Raises:
-        ConfigurationError: neither is possible.
-    """
-    by_name = isinstance(fn, FunctionType) and fn.__module__ != "__main__" and "<" not in fn.__qualname__
-    if by_name and (not now or _leads_back(fn)):
-        return pickle.dumps((fn.__module__, fn.__qualname__))
-    dumps = _dumps()
-    if dumps is pickle.dumps and getattr(fn, "__module__", "") == "__main__":
-        raise _unsendable(fn, "another process has another __main__")
-    try:
-        return pickle.dumps(dumps(fn))
-    except Exception as error:
-        raise _unsendable(fn, type(error).__name__) from error
+def _file(content: bytes) -> IO[bytes]:
+    """What a child reads as its stdin: a file in memory, which does not have to wait for it to read."""
+    memory = hasattr(os, "memfd_create")
+    file = os.fdopen(os.memfd_create("ticket"), "w+b") if memory else TemporaryFile()  # noqa: SIM115 - the caller does
+    file.write(content)
+    file.seek(0)
+    return file
 
 
-def _leads_back(fn: Callable[..., Any]) -> bool:
-    """Whether its name is still its own: a wrapper has the name of what it wraps, and a later definition takes it."""
-    try:
-        return named(sys.modules[fn.__module__], fn.__qualname__) is fn
-    except (KeyError, AttributeError):
-        return False
-
-
-def _unsendable(fn: Callable[..., Any], why: str) -> ConfigurationError:
-    mend = (
-        f"cannot be sent to a process ({why}): define it at the top level of a module, or install cloudpickle (the "
-        'extra "process"), which sends closures'
-    )
-    return ConfigurationError.of("Budget(enforcement='process')", fn, mend)
-
-
-def _dumps() -> Callable[[Any], bytes]:
-    try:
-        from cloudpickle import dumps
-    except ImportError:
-        return pickle.dumps
-    return dumps  # type: ignore[no-any-return]
+def _unfound(problem: str) -> StartError:
+    mend = "define it at the top level of a module that another process can import; its stderr says more"
+    return StartError(f"Budget(enforcement='process'): {problem}: {mend}")
