@@ -169,6 +169,82 @@ def test_a_flip_is_in_force_within_a_second_and_ends_by_itself(switch, clock):
     assert switch.history() == [flip]
 
 
+class Slow(gr.Switch):
+    """A look takes until it is let go."""
+
+    def _lines(self):
+        self.looking.set()
+        self.go.wait(20)
+        yield from super()._lines()
+
+
+def slow(switch):
+    reader = Slow(switch.path, clock=switch.clock)
+    reader.looking, reader.go = threading.Event(), threading.Event()
+    return reader
+
+
+def asked(reader, seen):
+    thread = threading.Thread(target=lambda: seen.append(reader()))
+    thread.start()
+    return thread
+
+
+@pytest.mark.parametrize("old", ["nothing known", "known for an hour"])
+def test_whoever_knows_nothing_or_something_old_waits_for_the_look(switch, clock, old):
+    """Eight first requests at once, or the first after a quiet hour: none of them calls what is switched off."""
+    reader, seen = slow(switch), []
+    if old == "known for an hour":
+        reader.go.set()
+        assert reader() == "normal"
+        reader.go.clear()
+        clock.advance(3600)
+    switch.set("fallback_only", **WHO, seconds=600)
+    threads = [asked(reader, seen) for _ in range(8)]
+    assert reader.looking.wait(20)
+    reader.go.set()
+    for thread in threads:
+        thread.join()
+
+    assert seen == ["fallback_only"] * 8
+
+
+def test_what_is_fresh_is_enough_while_another_looks(switch, clock):
+    """Nobody waits for a file between half a second and a second after the last look."""
+    switch.set("fallback_only", **WHO, seconds=600)
+    reader, seen = slow(switch), []
+    reader.go.set()
+    assert reader() == "fallback_only"
+    reader.go.clear()
+    reader.looking.clear()
+    switch.set("normal", **WHO)
+    clock.advance(0.6)
+    looks = asked(reader, seen)
+    assert reader.looking.wait(20)
+
+    assert reader() == "fallback_only"
+    reader.go.set()
+    looks.join()
+    assert seen == ["normal"]
+
+
+def test_a_file_system_that_hangs_holds_one_caller(switch, clock, monkeypatch, caplog):
+    """The others wait once, and go on with what is known; once it answers, they follow it again."""
+    monkeypatch.setattr("guardrails._switch._PATIENCE", 0.01)
+    switch.set("fallback_only", **WHO, seconds=600)
+    reader, seen = slow(switch), []
+    hung = asked(reader, seen)
+    assert reader.looking.wait(20)
+
+    assert [reader(), reader()] == ["normal", "normal"]
+    assert [record.message.split(": ")[1] for record in caplog.records] == [
+        "a look at it does not return; what is known stays in force"
+    ]
+    reader.go.set()
+    hung.join()
+    assert (reader(), seen) == ("fallback_only", ["fallback_only"])
+
+
 def test_the_file_is_only_ever_appended_to(switch, clock):
     """One JSON object a line, with owner, reason and expiry."""
     switch.set("review_all", **WHO, seconds=60)
@@ -212,6 +288,49 @@ def test_an_unreadable_file_says_so_until_it_can_be_read(switch, clock, monkeypa
     assert (switch(), switch.problem) == ("review_all", "")
 
 
+LINE = {"state": "review_all", **WHO, "at": "2026-01-01T00:00:00+00:00", "until": "2026-01-02T00:00:00+00:00"}
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {"until": "9999-01-01T00:00:00+00:00"},
+        {"until": "2027-01-02T00:00:01+00:00"},
+        {"until": ""},
+        {"until": "2026-01-02T00:00:00"},
+        {"at": ""},
+        {"at": "2026-01-01T00:00:00"},
+        {"at": "yesterday"},
+        {"owner": "\udcff"},
+        {"owner": None},
+        {"state": "off"},
+    ],
+)
+def test_a_line_by_hand_that_cannot_be_believed_is_malformed(switch, wrong):
+    """A year at most from when it says it was written, as of a flip by `set`; and whole text."""
+    switch.path.write_text(json.dumps(LINE) + "\n" + json.dumps({**LINE, **wrong}) + "\n")
+
+    assert [flip.owner for flip in switch.history()] == ["ada"]
+    switch()
+    assert switch.problem == "its last line is malformed"
+
+
+def test_a_file_that_becomes_something_else_holds_nobody(switch, clock, capsys):
+    """A pipe, which nobody writes to; the last good state stays in force."""
+    switch.set("review_all", **WHO, seconds=600)
+    switch.path.unlink()
+    os.mkfifo(switch.path)
+    clock.advance(1)
+
+    assert (switch(), switch.problem) == ("review_all", "it is no regular file")
+    assert gr.Switch("/dev/zero")() == "normal"
+    with pytest.raises(OSError, match="no regular file"):
+        switch.set("normal", **WHO)
+    code, _, err = command(capsys, switch.path, "normal", *FLIP)
+    assert (code, "it is no regular file" in err) == (2, True)
+    assert command(capsys, switch.path, "--history")[0] == 2
+
+
 @pytest.mark.parametrize(
     ("given", "name"),
     [
@@ -225,6 +344,8 @@ def test_an_unreadable_file_says_so_until_it_can_be_read(switch, clock, monkeypa
         (("normal", {"owner": "", "reason": "x"}), "owner="),
         (("normal", {"owner": "x", "reason": "  "}), "reason="),
         (("normal", {"owner": 3, "reason": "x"}), "owner="),
+        (("normal", {"owner": "\udcff", "reason": "x"}), "owner="),
+        (("normal", {**WHO, "seconds": 10}), "seconds="),
     ],
 )
 def test_a_flip_that_says_too_little_is_refused(switch, given, name):
@@ -235,7 +356,12 @@ def test_a_flip_that_says_too_little_is_refused(switch, given, name):
     assert not switch.path.exists()
 
 
-@pytest.mark.parametrize("path", ["", None, 3])
+class Bytes:
+    def __fspath__(self):
+        return b"switch"
+
+
+@pytest.mark.parametrize("path", ["", None, 3, "a\0b", "\ud800", Bytes()])
 def test_what_is_no_path_is_refused(path):
     """Where the switch is made."""
     with pytest.raises(gr.ConfigurationError, match=r"Switch\(path\).*must be the path"):
@@ -304,7 +430,7 @@ switch.set("review_all", owner="ada", reason="x", seconds=60)
 switch._lock.acquire()
 child = os.fork()
 if child == 0:
-    os._exit(0 if switch.current().state == "review_all" else 1)
+    os._exit(0 if switch() == "review_all" and switch.current().state == "review_all" else 1)
 print(os.waitpid(child, 0)[1])
 """
     done = subprocess.run(
@@ -368,6 +494,7 @@ def test_the_command_tells_of_a_damaged_file(tmp_path, capsys):
         (["--history"], "no such file"),
         (["review_all", *FLIP, "--for", "9000d"], "at most a year"),
         (["review_all", *FLIP, "--for", "0s"], "positive"),
+        (["review_all", "--owner", "\udcff", "--reason", "x", "--for", "2h"], "in Unicode"),
     ],
 )
 def test_a_mistake_is_exit_code_2_and_one_line(tmp_path, capsys, arguments, says):
@@ -395,68 +522,3 @@ def test_a_file_that_cannot_be_written_is_exit_code_2(tmp_path, capsys):
     code, _, err = command(capsys, tmp_path, "normal", *FLIP)
     assert code == 2
     assert "directory" in err.lower()
-
-
-def test_the_first_look_is_waited_for(tmp_path):
-    """Many requests at the start of a process: none of them goes on as if nobody had flipped anything."""
-    path = tmp_path / "switch.jsonl"
-    gr.Switch(path).set("fallback_only", **WHO, seconds=3600)
-    for _ in range(50):
-        assert set(_asked_at_once(gr.Switch(path), 8)) == {"fallback_only"}
-
-
-def _asked_at_once(switch, number):
-    seen, begin = [], threading.Barrier(number)
-
-    def ask():
-        begin.wait()
-        seen.append(switch())
-
-    callers = [threading.Thread(target=ask) for _ in range(number)]
-    for each in callers:
-        each.start()
-    for each in callers:
-        each.join()
-    return seen
-
-
-def test_a_pipe_in_the_place_of_the_file_is_not_waited_for(tmp_path, clock):
-    path = tmp_path / "switch.jsonl"
-    switch = gr.Switch(path, clock=clock)
-    switch.set("review_all", **WHO, seconds=3600)
-    path.unlink()
-    os.mkfifo(path)
-    clock.advance(1)
-    assert switch() == "review_all"
-    assert "cannot be read" in switch.problem
-    with pytest.raises(OSError):
-        switch.set("normal", **WHO)
-    assert main(["switch", str(path)]) == 1
-
-
-@pytest.mark.parametrize("path", ["a\0b", b"bytes"])
-def test_what_is_no_path_of_a_file(path):
-    with pytest.raises(gr.ConfigurationError, match=r"Switch\(path\)"):
-        gr.Switch(path)
-
-
-def test_a_name_that_cannot_be_written(switch, tmp_path, capsys):
-    """As a shell gives a byte that it cannot decode."""
-    with pytest.raises(gr.ConfigurationError, match=r"Switch.set\(owner=\)"):
-        switch.set("review_all", owner="a\udcff", reason="b", seconds=60)
-    given = ["switch", str(tmp_path / "s"), "review_all", "--owner", "\udcff", "--reason", "b", "--for", "1h"]
-    assert main(given) == 2
-    assert len(capsys.readouterr().err.splitlines()) == 1
-
-
-def test_normal_does_not_end(switch):
-    with pytest.raises(gr.ConfigurationError, match=r"Switch.set\(seconds=\)"):
-        switch.set("normal", **WHO, seconds=10)
-
-
-def test_a_line_that_holds_for_ever_is_malformed(switch, clock):
-    """Written by hand: what is switched off has to come up again."""
-    line = {"state": "review_all", "owner": "a", "reason": "b", "at": "2026-01-01T00:00:00+00:00"}
-    switch.path.write_text(json.dumps(line | {"until": "9999-01-01T00:00:00+00:00"}) + "\n")
-    clock.advance(1)
-    assert (switch(), switch.problem) == ("normal", "its last line is malformed")

@@ -7,50 +7,36 @@ import fcntl
 import json
 import logging
 import os
-import stat
 import threading
 import weakref
-from collections.abc import Iterator, Mapping
-from dataclasses import asdict, dataclass
+from collections.abc import Iterator
+from dataclasses import asdict
 from datetime import UTC, datetime, timedelta
 from os import PathLike
 from pathlib import Path
-from typing import Any, Literal, TypeAlias, get_args
 
 from ._clock import SYSTEM_CLOCK, Clock
 from ._errors import ConfigurationError
+from ._switch_file import (
+    LONGEST,
+    STATES,
+    Flip,
+    SwitchState,
+    cut_off,
+    flip_of,
+    nameable,
+    opened,
+    problem_of,
+    writable,
+)
 
-SwitchState: TypeAlias = Literal["normal", "fallback_only", "review_all"]
-STATES: tuple[SwitchState, ...] = get_args(SwitchState)
+__all__ = ["STATES", "Flip", "Switch", "SwitchState", "switched"]
 
 # seconds between two looks at the file; a flip is in force within a second everywhere
 _LOOK = 0.5
-# the longest that a primary may stay switched off without anybody saying so again: a year
-_LONGEST = 366 * 86400.0
+# the longest that a caller waits for another's look, whose file system may hang
+_PATIENCE = 1.0
 _LOG = logging.getLogger("guardrails")
-
-
-@dataclass(frozen=True, slots=True)
-class Flip:
-    """One flip of a switch: one line of its file.
-
-    Attributes:
-        state: `normal`, `fallback_only` (the primary is not called) or `review_all` (nobody is called).
-        owner: who flipped it.
-        reason: why.
-        at: when, in ISO 8601 with its offset.
-        until: until when it holds, likewise; then the switch is back at `normal`. "" for `normal`, which holds for good.
-    """
-
-    state: SwitchState
-    owner: str
-    reason: str
-    at: str
-    until: str
-
-    def ends(self) -> float:
-        """Seconds since the epoch at which it ends; infinite for `normal`."""
-        return datetime.fromisoformat(self.until).timestamp() if self.until else float("inf")
 
 
 class Switch:
@@ -74,19 +60,22 @@ class Switch:
 
     def __init__(self, path: str | PathLike[str], *, clock: Clock = SYSTEM_CLOCK) -> None:
         given: object = path
-        if not isinstance(given, str | PathLike) or not _is_path(os.fspath(given)):
+        if not isinstance(given, str | PathLike) or not nameable(os.fspath(given)):
             raise ConfigurationError.of("Switch(path)", path, "must be the path of a file")
         self.path = Path(path)
         self.clock = clock
         self.problem = ""
         self.flip: Flip | None = None
-        self._ends = float("inf")
         self._known: list[Flip] = []
-        self._seen: tuple[int, ...] = ()
-        self._looked = False
-        self._next_look = float("-inf")
-        self._lock = threading.Lock()
+        self._fresh()
         _ALIVE.add(self)
+
+    def _fresh(self) -> None:
+        """Nothing has been looked at, and nobody looks."""
+        self._seen: tuple[int, ...] = ()
+        self._next_look = float("-inf")
+        self._hangs = False
+        self._lock = threading.Lock()
 
     def __getstate__(self) -> tuple[str, Clock]:
         return (str(self.path), self.clock)
@@ -99,22 +88,30 @@ class Switch:
 
     def __call__(self) -> SwitchState:
         """The state in force; looks at the file at most every half second."""
-        if self.clock.monotonic() >= self._next_look or not self._looked:
-            self._take_turn()
-        return self._in_force()
-
-    def _take_turn(self) -> None:
-        # one caller looks, and the others go on with what is known; before the first look nothing is
-        if self._lock.acquire(blocking=not self._looked):
+        now = self.clock.monotonic()
+        if now >= self._next_look and self._turn(now):
             try:
-                if self.clock.monotonic() >= self._next_look:
+                if self.clock.monotonic() >= self._next_look:  # nobody has looked while this caller waited
                     self._look()
             finally:
                 self._lock.release()
+        return self._in_force()
+
+    def _turn(self, now: float) -> bool:
+        """Whether this caller may look; it waits for another that does only where what is known is old, or nothing is."""
+        if self._lock.acquire(blocking=False):
+            return True
+        if self._hangs or now < self._next_look + _LOOK:
+            return False
+        if self._lock.acquire(timeout=_PATIENCE):
+            return True
+        self._hangs = True
+        _LOG.warning("switch %s: a look at it does not return; what is known stays in force", self.path)
+        return False
 
     def _in_force(self) -> SwitchState:
         flip = self.flip
-        if flip is None or flip.state == "normal" or self.clock.time() >= self._ends:
+        if flip is None or flip.state == "normal" or self.clock.time() >= flip.ends():
             return "normal"
         return flip.state
 
@@ -137,21 +134,19 @@ class Switch:
             state: `normal`, `fallback_only` or `review_all`.
             owner: who flips it.
             reason: why.
-            seconds: how long it holds; required but for `normal`.
+            seconds: how long it holds; required but for `normal`, which holds for good.
 
         Raises:
-            ConfigurationError: an unknown state, no owner, no reason, or no time after which it ends.
-            OSError: the file cannot be written.
+            ConfigurationError: an unknown state, no owner, no reason, text that is none, or no time after which it ends.
+            OSError: the file cannot be written, or is no file.
         """
         flip = self._checked(state, owner, reason, seconds)
         self.path.parent.mkdir(parents=True, exist_ok=True)
         line = json.dumps(asdict(flip), ensure_ascii=False).encode() + b"\n"
-        how = os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_NONBLOCK  # a pipe would wait for its reader
-        descriptor = os.open(self.path, how, 0o644)
+        descriptor = opened(self.path, os.O_RDWR | os.O_APPEND | os.O_CREAT)
         try:
-            _require_file(descriptor)
             fcntl.flock(descriptor, fcntl.LOCK_EX)  # until it is closed: writers take turns
-            if _cut_off(self.path):
+            if cut_off(descriptor):
                 line = b"\n" + line  # what somebody left half-written stays one line, and is passed over
             written = os.write(descriptor, line)
             os.fsync(descriptor)
@@ -167,23 +162,19 @@ class Switch:
         if state not in STATES:
             raise ConfigurationError.of("Switch.set(state)", state, f"must be one of {', '.join(STATES)}")
         for name, value in (("owner", owner), ("reason", reason)):
-            if not isinstance(value, str) or not value.strip():
-                raise ConfigurationError.of(f"Switch.set({name}=)", value, "must say who, and why")
-            if any(
-                "\ud800" <= letter <= "\udfff" for letter in value
-            ):  # such as a byte that a shell could not decode
+            if not isinstance(value, str) or not value.strip() or not writable(value):
                 raise ConfigurationError.of(
-                    f"Switch.set({name}=)", value, "must be text that can be written as UTF-8"
+                    f"Switch.set({name}=)", value, "must say who, and why, in Unicode"
                 )
         length = seconds.total_seconds() if isinstance(seconds, timedelta) else seconds
         now = datetime.fromtimestamp(self.clock.time(), UTC)
         until = ""
         if state == "normal" and seconds is not None:
             raise ConfigurationError.of(
-                "Switch.set(seconds=)", seconds, "is for what has to end: leave it out for 'normal'"
+                "Switch.set(seconds=)", seconds, "must be left out: normal holds for good"
             )
         if state != "normal":
-            good = isinstance(length, int | float) and not isinstance(length, bool) and 0 < length <= _LONGEST
+            good = isinstance(length, int | float) and not isinstance(length, bool) and 0 < length <= LONGEST
             if not good:
                 mend = f"must be a positive number of seconds, at most a year: {state!r} has to end by itself"
                 raise ConfigurationError.of("Switch.set(seconds=)", seconds, mend)
@@ -192,7 +183,6 @@ class Switch:
 
     def _look(self) -> None:
         """Read the file, where it has changed; the lock is held."""
-        self._next_look = self.clock.monotonic() + _LOOK
         try:
             found = self.path.stat()
             seen = (found.st_mtime_ns, found.st_size, found.st_ino)
@@ -201,10 +191,10 @@ class Switch:
                 self._seen = seen
         except OSError as error:
             self._seen = ()
-            missing = isinstance(error, FileNotFoundError)
-            self._say("the file is missing" if missing else f"it cannot be read ({type(error).__name__})")
-        finally:
-            self._looked = True
+            self._say(problem_of(error))
+        self._hangs = False
+        # last: until then the others know that what they know is old
+        self._next_look = self.clock.monotonic() + _LOOK
 
     def _take(self, lines: list[tuple[Flip | None, bool]]) -> None:
         good = [flip for flip, _ in lines if flip is not None]
@@ -214,7 +204,6 @@ class Switch:
         self._known = good
         if good:
             self.flip = good[-1]
-            self._ends = good[-1].ends()
         if lines and lines[-1][0] is None:
             self._say("its last line is half-written" if not lines[-1][1] else "its last line is malformed")
         else:
@@ -228,12 +217,11 @@ class Switch:
 
     def _lines(self) -> Iterator[tuple[Flip | None, bool]]:
         """Each line's flip, None where it is none, and whether the line is complete."""
-        with os.fdopen(os.open(self.path, os.O_RDONLY | os.O_NONBLOCK), "rb") as file:
-            _require_file(file.fileno())
-            content = file.read()
-        for line in content.splitlines(keepends=True):
+        with os.fdopen(opened(self.path, os.O_RDONLY), "rb") as file:
+            lines = file.read().splitlines(keepends=True)
+        for line in lines:
             if line.strip():
-                yield _flip(line), line.endswith(b"\n")
+                yield flip_of(line), line.endswith(b"\n")
 
 
 def switched(switch: object) -> dict[str, str]:
@@ -245,48 +233,12 @@ def switched(switch: object) -> dict[str, str]:
     return {**told, "problem": switch.problem} if switch.problem else told
 
 
-def _flip(line: bytes) -> Flip | None:
-    try:
-        given: Any = json.loads(line)
-        flip = Flip(**given) if isinstance(given, Mapping) else None
-        if flip is None or flip.state not in STATES or not all(isinstance(v, str) for v in given.values()):
-            return None
-        if flip.state != "normal" and not flip.until:
-            return None
-        instants = [datetime.fromisoformat(at) for at in (flip.at, flip.until) if at]
-        if any(at.tzinfo is None for at in instants):
-            return None
-        if len(instants) > 1 and (instants[1] - instants[0]).total_seconds() > _LONGEST:
-            return None
-    except (ValueError, TypeError, RecursionError):
-        return None
-    return flip
-
-
-def _is_path(given: object) -> bool:
-    return isinstance(given, str) and bool(given) and "\0" not in given
-
-
-def _require_file(descriptor: int) -> None:
-    """Refuse what is no file: reading a pipe or a device could last for ever."""
-    if not stat.S_ISREG(os.fstat(descriptor).st_mode):
-        raise OSError(errno.EINVAL, "it is no file")
-
-
-def _cut_off(path: Path) -> bool:
-    with path.open("rb") as file:
-        if not file.seek(0, os.SEEK_END):
-            return False
-        file.seek(-1, os.SEEK_END)
-        return file.read(1) != b"\n"
-
-
 _ALIVE: weakref.WeakSet[Switch] = weakref.WeakSet()
 
 
 def _after_fork() -> None:
-    for switch in list(_ALIVE):  # a lock may be held by a thread that is not there
-        switch._lock = threading.Lock()  # noqa: SLF001 - a part of the class
+    for switch in list(_ALIVE):  # a thread that is not there may hold the lock, in the middle of a look
+        switch._fresh()  # noqa: SLF001 - a part of the class
 
 
 if hasattr(os, "register_at_fork"):

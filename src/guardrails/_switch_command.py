@@ -8,7 +8,8 @@ import sys
 from typing import Final
 
 from ._errors import ConfigurationError
-from ._switch import STATES, Flip, Switch
+from ._switch import Switch
+from ._switch_file import STATES, Flip
 
 _SECONDS: Final = {"s": 1.0, "min": 60.0, "h": 3600.0, "d": 86400.0}
 
