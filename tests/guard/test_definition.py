@@ -3,6 +3,7 @@
 import functools
 import inspect
 import json
+import math
 import os
 import subprocess
 import sys
@@ -251,7 +252,7 @@ async def _waits(request):
     ("fn", "budget", "said"),
     [
         (_keeps, gr.Budget(1.0), "runs on in its thread"),
-        (_keeps, gr.Budget(1.0, enforcement="process"), "killed and replaced"),
+        (math.sqrt, gr.Budget(1.0, enforcement="process"), "killed and replaced"),
         (_keeps, gr.Budget(1.0, enforcement="cooperative"), "told its time and trusted"),
         (_waits, gr.Budget(1.0), "coroutine is cancelled"),
         (_keeps, None, "Nothing bounds the call"),
@@ -261,11 +262,11 @@ async def _waits(request):
 def test_explain_says_what_cannot_be_stopped(fn, budget, said, tmp_path):
     """For each way to enforce a deadline; and the limits, the breaker and the switch."""
     switch = gr.Switch(tmp_path / "switch.jsonl")
-    text = gr.guard(budget=budget, fallbacks=[_keeps] if fn is _keeps else [], switch=switch)(fn).explain()
+    text = gr.guard(budget=budget, fallbacks=[] if fn is _waits else [_keeps], switch=switch)(fn).explain()
 
     assert said in text
     assert ("both may run" in text) == (
-        budget is not None and budget.enforcement in {None, "process"} and fn is _keeps
+        budget is not None and budget.enforcement in {None, "process"} and fn is not _waits
     )
     assert "leaves a function alone for 2 s once 50% of at least 20 calls" in text
     assert "now at normal" in text
