@@ -40,7 +40,8 @@ class Cooperative:
             return self.fn(*args[:place], _earlier(args[place], value), *args[place + 1 :], **kwargs)
         if kwargs or self._own < value:
             value = _earlier(kwargs.pop(self.how, self._own), value)
-        return self.fn(*args, **kwargs, **{self.how: value})
+        kwargs[self.how] = value
+        return self.fn(*args, **kwargs)
 
 
 def _earlier(given: Any, value: float) -> Any:

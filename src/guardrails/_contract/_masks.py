@@ -88,13 +88,20 @@ def _texts(test: Test, column: Any) -> Mask:
     import pandas as pd
 
     codes, distinct = pd.factorize(column)
-    values, known = np.asarray(column, dtype=object), np.asarray(distinct, dtype=object)
-    there = codes >= 0
-    if not bool(
-        (values[there] == known[codes[there]]).all()
-    ):  # pandas gives a lone surrogate its `repr`'s code
-        return _each(test, column)
-    return _coded(test, codes, known)
+    known = np.asarray(distinct, dtype=object)
+    return _each(test, column) if _mistaken(known) else _coded(test, codes, known)
+
+
+def _mistaken(distinct: NDArray[Any]) -> bool:
+    """Whether pandas may have taken two texts for one: it gives a lone surrogate the code of its `repr`."""
+    together = "".join(distinct)
+    if together.isascii():
+        return "\\ud" in together
+    try:
+        together.encode()
+    except UnicodeEncodeError:
+        return True
+    return "\\ud" in together
 
 
 def _asked(field: Field, column: Any) -> Mask | None:

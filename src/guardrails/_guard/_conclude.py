@@ -12,6 +12,7 @@ from .._routing import Action, caveats
 from .._types import Caveat, Decision, Degraded, Details, NeedsReview, Works, works_of
 from ._engine import IDS
 from ._findings import store
+from ._settle import probe
 from ._trial import Trial
 
 _UNMEASURED = Measured(None, None, None, ())
@@ -73,7 +74,7 @@ def _details(trial: Trial, now: float) -> Details:
 
 
 def record(trial: Trial, decision: Decision[Any]) -> None:
-    """Count the decision, end its span, tell the observers."""
+    """Count the decision, end its span, tell the observers; and run in the shadow what is due."""
     engine, details = trial.engine, decision.details
     engine.counts[decision.route].one()
     engine.telemetry.decided(
@@ -85,3 +86,5 @@ def record(trial: Trial, decision: Decision[Any]) -> None:
     )
     if engine.config.observers:
         engine.tell(decision)
+    if engine.probed:
+        probe(trial)

@@ -28,7 +28,7 @@ from ._findings import (
     switched_off,
 )
 from ._request import SignatureError
-from ._settle import probe, settle
+from ._settle import settle
 from ._trial import Trial, Withheld, no_contract
 
 # an answer of which nothing is to be said: what most requests come to
@@ -51,11 +51,34 @@ class OneRequest(Trial):
 
     def initial(self) -> Run | None:
         """The primary's call, where nothing stands against it; None where the chain has to look closer."""
+        engine, args = self.engine, self.args
+        primary = engine.candidates[0]
+        contract, circuit = primary.contract, primary.circuit
         try:
-            self.plain = run = _plain(self)
+            place = self.reader.place
+            request = self.request = args[place] if len(args) > place else self.reader.read(args, self.kwargs)
+            if not engine.plain:
+                return None
+            verdict = self.verdict = no_contract(request) if contract is None else contract.check(request)
+            self.checked = contract
+            if verdict is not HOLDS:
+                return None
+            if (engine.config.switch is not None or engine.novelty is not None) and _stopped(self):
+                return None
+            if circuit is not None:
+                if circuit.state is not State.closed:
+                    return None
+                self.generation = circuit.generation
+            run = self.run(0, args, self.kwargs)
+            if engine.schedule.hedged[0]:
+                run.until = min(run.until, self.start(1))
         except BaseException as error:
+            if isinstance(error, Exception) and not isinstance(error, SignatureError):
+                return None  # it is raised again, and told, where the chain looks closer
             self._aborted(error)
             raise
+        self.started = 1
+        self.plain = run
         return run
 
     def concluded(self, outcome: Outcome | None) -> Decision[Any] | None:
@@ -74,7 +97,8 @@ class OneRequest(Trial):
         except BaseException as error:
             self._aborted(error)
             raise
-        return self._recorded(decision)
+        record(self, decision)
+        return decision
 
     def missed(self, error: BaseException) -> None:
         """What makes the call has raised, such as an injected clock; an interrupt passes through."""
@@ -94,12 +118,7 @@ class OneRequest(Trial):
         finally:
             if self.ahead:
                 self.release()
-        return self._recorded(decision)
-
-    def _recorded(self, decision: Decision[Any]) -> Decision[Any]:
         record(self, decision)
-        if self.engine.probed:
-            probe(self)
         return decision
 
     def _refused(self, error: Exception) -> None:
@@ -110,36 +129,6 @@ class OneRequest(Trial):
 
     def _aborted(self, error: BaseException) -> None:
         self.engine.telemetry.aborted(self.span, error)
-
-
-def _plain(trial: Trial) -> Run | None:
-    engine, args = trial.engine, trial.args
-    primary = engine.candidates[0]
-    contract, circuit = primary.contract, primary.circuit
-    try:
-        place = trial.reader.place
-        request = trial.request = args[place] if len(args) > place else trial.reader.read(args, trial.kwargs)
-        if not engine.plain:
-            return None
-        verdict = trial.verdict = no_contract(request) if contract is None else contract.check(request)
-        trial.checked = contract
-        if verdict is not HOLDS:
-            return None
-        if (engine.config.switch is not None or engine.novelty is not None) and _stopped(trial):
-            return None
-        if circuit is not None:
-            if circuit.state is not State.closed:
-                return None
-            trial.generation = circuit.generation
-        run = trial.run(0, args, trial.kwargs)
-        if engine.schedule.hedged[0]:
-            run.until = min(run.until, trial.start(1))
-    except SignatureError:
-        raise
-    except Exception:  # it is raised again, and told, where the chain looks closer
-        return None
-    trial.started = 1
-    return run
 
 
 def _stopped(trial: Trial) -> bool:

@@ -118,11 +118,13 @@ class Telemetry:
         """
         if span is not INVALID_SPAN:
             try:
-                if span.is_recording():
-                    span.set_attributes(names.of_decision(route, caveats, details))
+                try:
+                    if span.is_recording():
+                        span.set_attributes(names.of_decision(route, caveats, details))
+                finally:
+                    span.end()
             except Exception as error:
                 self._harmless.say(error)
-            self._end(span)
         try:
             measures = (self._made or self._make()).measures
             if measures is None:
