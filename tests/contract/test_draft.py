@@ -184,7 +184,7 @@ def ends(drafted, name="x"):
     return low, found.get("less_than_or_equal_to", {}).get("max_value")
 
 
-@settings(max_examples=40, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=25, deadline=None, suppress_health_check=list(HealthCheck))
 @given(frames())
 def test_the_rows_keep_the_draft(frame):
     """Whatever the table: the source is sane, formatted and importable, and every row keeps its contract."""

@@ -10,8 +10,9 @@ from typing import Any, Final
 import numpy as np
 
 from ._cells import State
-from ._judge import ABSENT, Findings, Row, judge_absence, missing_value, read_cell
+from ._judge import ABSENT, Findings, judge_absence, read_cell
 from ._plan import Field, Plan
+from ._row import Row, missing_value
 from ._tables import Positions, cells_of, raw_columns
 
 _AT_ONCE: Final = 4096  # rows that are held as Python objects at one time

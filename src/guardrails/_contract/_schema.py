@@ -15,7 +15,6 @@ from guardrails._types import Violation
 
 from ._cells import Reader, State, is_null
 from ._checks import EXACT, HOW, NotCompilableError, Predicate, predicate
-from ._judge import row_holds
 from ._kinds import is_row_model, kind_of, reader_of
 from ._pandera import (
     builtin_name,
@@ -29,6 +28,7 @@ from ._pandera import (
 )
 from ._plan import Clause, Field, How, Kind, Parser, Plan
 from ._regex import ExplodingPatternError, longest_text
+from ._row import row_holds
 from ._verdict import UNDECLARED
 
 

@@ -17,9 +17,10 @@ import numpy as np
 
 from ._checks import EXACT
 from ._inline import BOUND, Names, clause_tests
-from ._judge import Findings, Row, judge_value, read_cell, row_of
+from ._judge import Findings, judge_value, read_cell
 from ._kinds import single_of
 from ._plan import Field, How, Plan
+from ._row import Row, row_of
 
 _INTS: Final = frozenset({np.int8, np.int16, np.int32, np.int64, np.uint8, np.uint16, np.uint32, np.uint64})
 # a narrower float compares in its own width with a Python number; the slow path reads it as the float that it is
