@@ -135,6 +135,18 @@ def test_a_text_that_says_it_equals_another():
     assert contract.check_table(pd.DataFrame({"x": column})).ok[-2:].tolist() == [True, False]
 
 
+class LyingFloat(float):
+    __slots__ = ()
+    __float__ = lambda self: 0.5
+    __eq__ = lambda self, other: True
+    __hash__ = float.__hash__
+
+
+def test_a_number_that_says_it_is_another():
+    contract = gr.Contract(Schema({"x": Column(float, Check.le(1))}))
+    assert contract.check({"x": LyingFloat(7.0)}).violations
+
+
 # --- what reading loses -------------------------------------------------------------------------------------------
 
 

@@ -127,8 +127,12 @@ def _narrowed(number: float, single: type[Any], *, whole: bool) -> Read:
 
 
 def _exact(value: Any) -> float | None:
-    if isinstance(value, np.integer):
-        value = int(value)  # numpy would compare it as a float
+    if isinstance(value, float):
+        return float.__float__(value)  # and not what another kind of float says that it is
+    if isinstance(value, int | np.integer):
+        value = (
+            int.__int__(value) if isinstance(value, int) else int(value)
+        )  # numpy would compare it as a float
     try:
         number = float(value)
     except OverflowError:
