@@ -77,6 +77,14 @@ def test_an_empty_table_is_filtered_too():
     assert list(contract.check_table(frame).table.columns) == ["x"]
 
 
+def test_digits_survive_next_to_a_float():
+    """In a Series and an array, which have one dtype for all."""
+    schema = Schema({"n": Column(int), "f": Column(float, coerce=True)})
+    contract, sent = gr.Contract(schema, transform=True), [BIG, 2]
+    assert contract.check(pd.Series(dict(zip("nf", sent, strict=True)))).request.tolist() == sent
+    assert contract.check(np.array(sent)).request.tolist() == sent
+
+
 # --- a record is its row ------------------------------------------------------------------------------------------
 
 

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import copy
 import dataclasses
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from ._checks import EXACT
 from ._plan import Plan
 from ._records import AMBIGUOUS, field_names, is_frame, rows_of
 from ._typed import typed_column
@@ -53,7 +54,10 @@ def _changed(request: Any, row: dict[Any, Any]) -> Any:
 
 def _rebuilt_series(series: Any, row: dict[Any, Any]) -> Any:
     """Labels that occur twice keep their values, since nobody can tell which of them was read."""
-    made = type(series)({key: value for key, value in row.items() if value is not AMBIGUOUS})
+    values = {key: value for key, value in row.items() if value is not AMBIGUOUS}
+    made = type(series)(values)
+    if _shortened(values.values(), made.dtype):
+        made = type(series)(values, dtype=object)
     if len(made) == len(row):
         return made
     import pandas as pd
@@ -76,11 +80,19 @@ def rebuilt_table(table: Any, ok: NDArray[np.bool_], verdicts: Mapping[int, Verd
     return _array([cell for row in merged for cell in row], table.dtype).reshape(len(merged), -1)
 
 
+def _shortened(values: Iterable[Any], dtype: Any) -> bool:
+    """Whether one dtype for all has made a float of an int that it does not hold."""
+    return getattr(dtype, "kind", "") == "f" and any(
+        type(value) is int and abs(value) > EXACT for value in values
+    )
+
+
 def _array(values: list[Any], dtype: Any) -> Any:
     """Values as an array: of objects where the request was one, or where they are not of one kind."""
     if dtype.kind != "O":
         found = np.array(values, dtype=dtype if dtype.kind in "mM" else None)
-        if found.dtype.kind != "U" or all(isinstance(value, str) for value in values):
+        texts = found.dtype.kind != "U" or all(isinstance(value, str) for value in values)
+        if texts and not _shortened(values, found.dtype):
             return found
     made = np.empty(len(values), dtype=object)
     made[:] = values
