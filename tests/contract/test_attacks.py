@@ -143,6 +143,13 @@ def test_a_text_that_says_it_equals_another():
     assert contract.check_table(pd.DataFrame({"x": column})).ok[-2:].tolist() == [True, False]
 
 
+@pytest.mark.parametrize("digits", [30, 3_000_000])
+def test_a_decimal_of_very_many_digits_is_not_written_out(digits):
+    contract = gr.Contract(Schema({"x": Column(int, coerce=True)}))
+    assert contract.check({"x": Decimal(f"1e{digits}")}).violations
+    assert not contract.check({"x": Decimal("1e3")}).violations
+
+
 class LyingFloat(float):
     __slots__ = ()
     __float__ = lambda self: 0.5

@@ -35,6 +35,7 @@ _TEXTUAL: Final = (
     int, float, np.integer, np.floating, np.bool_, decimal.Decimal, dt.date, dt.time, dt.timedelta, np.datetime64,
 )  # fmt: skip
 _EXACT: Final = 2**53  # the integers up to here are floats exactly
+_DIGITS_OF_INT: Final = 20  # of the largest that any dtype holds
 _DIGITS: Final = re.compile(r"\s*[+-]?\d+\s*\Z")
 _BOOLEAN_WORDS: Final = {"true": 1, "false": 0, "1": 1, "0": 0}
 
@@ -86,6 +87,8 @@ def int_reader(low: int, high: int, *, coerce: bool) -> Reader:
 
 def _whole(value: Any) -> int | None:
     try:
+        if isinstance(value, decimal.Decimal) and value.adjusted() > _DIGITS_OF_INT:
+            return None  # to write out its digits could take for ever
         number = int(value)
         return number if isinstance(value, str) or number == value else None
     except (ValueError, OverflowError, decimal.DecimalException):
