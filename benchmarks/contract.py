@@ -21,7 +21,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pandera.pandas as pa
-from overhead import ROWS, hand_written, header, markdown, record, schema, timed
+from overhead import ROWS, hand_written, header, in_turn, markdown, record, schema, timed
 
 import guardrails as gr
 
@@ -76,14 +76,12 @@ def tables(calls: int) -> list[list[str]]:
     for copies in (1, 3):
         judge, check = schema(copies), gr.Contract(schema(copies)).check_table
         frame, columns = frame_of(copies, ROWS), f"{copies * 10} columns"
-        found: dict[str, list[float]] = {"pandera validate(lazy=True)": [], "compiled masks": []}
-        for _ in range(calls):  # in turns, since a machine's speed drifts
-            found["pandera validate(lazy=True)"].append(timed(partial(lazily, judge), [frame], 1)[0] / 1e3)
-            found["compiled masks"].append(timed(check, [frame], 1)[0] / 1e3)
+        each = {"pandera validate(lazy=True)": partial(lazily, judge), "compiled masks": check}
+        found = {name: times for name, (_, times) in in_turn(each, [frame], calls, a_round=1).items()}
         theirs = found["pandera validate(lazy=True)"]
         for name, times in found.items():
             ratio = statistics.median(a / b for a, b in zip(times, theirs, strict=True))
-            p50, p99 = statistics.median(times), sorted(times)[int(len(times) * 0.99)]
+            p50, p99 = statistics.median(times) / 1e3, sorted(times)[int(len(times) * 0.99)] / 1e3
             rows.append([columns, name, f"{p50:.2f}", f"{p99:.2f}", f"{ratio:.2f}"])
     numbers = pa.DataFrameSchema({f"x{i}": pa.Column(float, pa.Check.in_range(-6, 6)) for i in range(10)})
     array = np.random.default_rng(0).normal(size=(ROWS, 10))

@@ -254,17 +254,17 @@ def timed(call: Callable[[Any], Any], requests: list[Any], calls: int) -> tuple[
 
 
 def in_turn(
-    each: dict[str, Callable[[Any], Any]], requests: list[Any], calls: int
+    each: dict[str, Callable[[Any], Any]], requests: list[Any], calls: int, a_round: int = ROUND
 ) -> dict[str, tuple[list[float], list[float]]]:
     """(medians of the rounds, all durations) in microseconds: the forms in turn, since a machine's speed drifts.
 
-    In each round each form has `ROUND` calls after a few that do not count; the naive one, which takes as long, has few.
+    In each round each form has `a_round` calls after a few that do not count; the naive one, which takes as long, has few.
     """
     found: dict[str, tuple[list[float], list[float]]] = {name: ([], []) for name in each}
-    for turn in range(max(calls // ROUND, 3)):
+    for turn in range(max(calls // a_round, 3)):
         for name, call in each.items():
-            some = 4 if name == "naive" else ROUND
-            begin = turn * ROUND % len(requests)
+            some = 4 if name == "naive" else a_round
+            begin = turn * a_round % len(requests)
             sent = [requests[(begin + k) % len(requests)] for k in range(some)]
             for request in sent[: max(some // 10, 2)]:
                 call(request)

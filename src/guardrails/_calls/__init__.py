@@ -12,6 +12,7 @@ from ._outcome import Answer, Failure, Outcome
 from ._run import InlineRun, Run
 from ._task_run import TaskRun
 from ._thread_run import ThreadRun
+from ._ticket import named
 from ._waits import Commit, Pause
 from ._workers import Workers
 
@@ -39,6 +40,7 @@ __all__ = [
     "attempts",
     "drive",
     "drive_async",
+    "named",
     "perform",
     "perform_async",
 ]

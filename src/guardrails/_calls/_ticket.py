@@ -25,7 +25,9 @@ def ticket(fn: Callable[..., Any], *, defined: bool = True) -> bytes:
     """
     if isinstance(fn, FunctionType) and _by_name(fn, defined):
         if _importable(fn.__module__):
-            return pickle.dumps((fn.__module__, fn.__qualname__, _named(fn) is not fn, written(fn)))
+            return pickle.dumps(
+                (fn.__module__, fn.__qualname__, named(fn.__module__, fn.__qualname__) is not fn, written(fn))
+            )
         mend = f"another process cannot import its module, {fn.__module__}: put it where sys.path finds it"
         raise ConfigurationError.of(_PARAMETER, fn, mend)
     return pickle.dumps(_itself(fn))
@@ -35,13 +37,14 @@ def _by_name(fn: FunctionType, defined: bool) -> bool:
     """Whether its name leads to it, or to its guard: a wrapper and an older version have another's, a closure has none."""
     if fn.__module__ == "__main__" or fn.__module__ not in sys.modules or "<" in fn.__qualname__:
         return False
-    found = _named(fn)
+    found = named(fn.__module__, fn.__qualname__)
     return not defined or found is fn or getattr(found, "undecorated", None) is fn
 
 
-def _named(fn: FunctionType) -> Any:
-    found: Any = sys.modules[fn.__module__]
-    for part in fn.__qualname__.split("."):
+def named(module: str, name: str) -> Any:
+    """What a qualified name in a module leads to here, None where that is nothing."""
+    found: Any = sys.modules.get(module)
+    for part in name.split("."):
         found = getattr(found, part, None)
     return found
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Sequence
 from typing import Any
 
@@ -37,21 +36,21 @@ def broken_batch(
         except Exception:  # what no frame can hold, nobody can judge
             return tuple(clause.violation for clause in clauses)
         rows = table.iloc[positions] if is_frame(table) else typed
-        return tuple(c.violation for c in clauses if not _holds(c, typed, rows, schema))
+        return tuple(c.violation for c in clauses if not _holds(c, typed, rows, schema, plan))
 
 
-def _holds(clause: Clause, typed: Any, rows: Any, schema: Any) -> bool:
+def _holds(clause: Clause, typed: Any, rows: Any, schema: Any, plan: Plan) -> bool:
     try:
         if clause.check is not None:
             field = clause.violation.field
-            columns = _named(field, schema, typed) if field else [None]
+            columns = _named(field, plan, typed) if field else [None]
             return all(bool(clause.check(typed, column).check_passed) for column in columns)
-        return _own_holds(clause, typed, rows, schema)
+        return _own_holds(clause, typed, rows, schema, plan)
     except Exception:
         return False
 
 
-def _own_holds(clause: Clause, typed: Any, rows: Any, schema: Any) -> bool:
+def _own_holds(clause: Clause, typed: Any, rows: Any, schema: Any, plan: Plan) -> bool:
     """A clause of the schema itself: names and order of columns, index, values that occur once."""
     kind, field = clause.violation.kind, clause.violation.field
     if kind == "duplicate":
@@ -62,13 +61,13 @@ def _own_holds(clause: Clause, typed: Any, rows: Any, schema: Any) -> bool:
     if kind == "index":
         return rows is typed or schema.index.validate(typed.set_index(rows.index)) is not None
     if field:
-        return not any(typed.duplicated([column]).any() for column in _named(field, schema, typed))
+        return not any(typed.duplicated([column]).any() for column in _named(field, plan, typed))
     return not typed.duplicated([name for name in clause.names if name in typed.columns]).any()
 
 
-def _named(field: str, schema: Any, typed: Any) -> list[Any]:
+def _named(name: str, plan: Plan, typed: Any) -> list[Any]:
     """The columns that a declared field is, by the name it is told by: one, or those that its pattern matches."""
-    key, declared = next((key, column) for key, column in schema.columns.items() if str(key) == field)
-    if not declared.regex:
-        return [key] if key in typed.columns else []
-    return [column for column in typed.columns if re.match(key, str(column))]
+    field = next(field for field in plan.fields if field.name == name)
+    if field.matches is None:
+        return [field.key] if field.key in typed.columns else []
+    return [column for column in typed.columns if field.matches(column)]

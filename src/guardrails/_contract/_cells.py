@@ -15,6 +15,8 @@ from typing import Any, Final, TypeAlias
 
 import numpy as np
 
+from ._checks import EXACT
+
 
 class State(Enum):
     """What a raw value is to its declared kind."""
@@ -34,7 +36,6 @@ _NUMBERS: Final = (int, float, np.integer, np.floating)
 _TEXTUAL: Final = (
     int, float, np.integer, np.floating, np.bool_, decimal.Decimal, dt.date, dt.time, dt.timedelta, np.datetime64,
 )  # fmt: skip
-_EXACT: Final = 2**53  # the integers up to here are floats exactly
 _DIGITS_OF_INT: Final = 20  # of the largest that any dtype holds
 _DIGITS: Final = re.compile(r"\s*[+-]?\d+\s*\Z")
 _BOOLEAN_WORDS: Final = {"true": 1, "false": 0, "1": 1, "0": 0}
@@ -149,7 +150,7 @@ def _parsed(value: Any) -> float | None:
         number = float(value)
     except (ValueError, OverflowError):
         return None
-    if abs(number) < _EXACT or is_bool(value) or number != number:  # noqa: PLR0124 - text that says nan
+    if abs(number) < EXACT or is_bool(value) or number != number:  # noqa: PLR0124 - text that says nan
         return number
     if math.isinf(number):
         endless = value.is_infinite() if isinstance(value, decimal.Decimal) else "inf" in value.lower()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import sys
 import warnings
+from collections import Counter
 from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
@@ -69,7 +70,8 @@ def _csv(path: Path) -> Any:
 
     # pandas renames the second of two equal names, so they are looked for before
     header = pd.read_csv(path, header=None, nrows=1, dtype=str, keep_default_na=False).iloc[0].tolist()
-    twice = [place for place, name in enumerate(header, 1) if header.count(name) > 1]
+    times = Counter(header)
+    twice = [place for place, name in enumerate(header, 1) if times[name] > 1]
     if twice:  # by place: without a header this is a row of data
         mend = f"each column name must occur once: rename those of columns {twice}"
         raise ConfigurationError.of("path", str(path), mend)

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from ._checks import EXACT
 from ._plan import Plan
 from ._records import AMBIGUOUS, field_names, is_frame, rows_of
-from ._typed import typed_column
+from ._typed import object_array, typed_column
 from ._verdict import UNCHANGED, Verdict
 
 
@@ -94,9 +94,7 @@ def _array(values: list[Any], dtype: Any) -> Any:
         texts = found.dtype.kind != "U" or all(isinstance(value, str) for value in values)
         if texts and not _shortened(values, found.dtype):
             return found
-    made = np.empty(len(values), dtype=object)
-    made[:] = values
-    return made
+    return object_array(values)
 
 
 def _rebuilt_frame(kept: Any, rows: list[Any], plan: Plan) -> Any:

@@ -34,9 +34,7 @@ class Row:
 
     def __getattr__(self, name: str) -> Any:
         if name == "_values" or name not in self._values or name in _own_of_series():
-            raise AttributeError(
-                name
-            )  # what a row of pandas has itself, such as `name`, comes before a field
+            raise AttributeError(name)  # what a row of pandas has itself, as `name`, comes before a field
         return self._values[name]
 
     def __contains__(self, key: object) -> bool:

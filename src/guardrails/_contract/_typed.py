@@ -36,7 +36,7 @@ def typed_column(values: Sequence[Any], kind: Kind | None) -> Any:
             return made
     except Exception:  # noqa: S110 - what no typed column holds, one of objects does
         pass
-    return _objects(values)
+    return pd.Series(object_array(values), dtype=object)
 
 
 def _dtype(values: Sequence[Any], kind: Kind) -> Any:
@@ -63,10 +63,9 @@ def _same(values: Sequence[Any], made: Any) -> bool:
     )
 
 
-def _objects(values: Sequence[Any]) -> Any:
-    import pandas as pd
-
+def object_array(values: Sequence[Any]) -> Any:
+    """The values as they are, in an array."""
     made = np.empty(len(values), dtype=object)
     for i, value in enumerate(values):  # a sequence among them would be spread
         made[i] = value
-    return pd.Series(made, dtype=object)
+    return made

@@ -61,7 +61,7 @@ def _details(trial: Trial, now: float) -> Details:
     engine, served = trial.engine, trial.served
     prediction, prediction_set, interval, _ = _UNMEASURED if served is None else trial.measured or _UNMEASURED
     return Details(
-        trial.id or f"{IDS.prefix}-{next(IDS.numbers)}",
+        trial.id or IDS.next(),
         engine.name,
         engine.model_version,
         "" if served is None else served.name,

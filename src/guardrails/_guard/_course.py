@@ -211,9 +211,7 @@ def _admitted(course: Course, position: int, run: Run) -> bool:
     circuit = candidate.circuit
     assert circuit is not None  # noqa: S101 - asked only with one
     if candidate.primary:
-        course.reader.bind(
-            course.args, course.kwargs
-        )  # the caller's mistake would speak against the function
+        course.reader.bind(course.args, course.kwargs)  # a mistake of the caller would speak against it
     bounded = course.limit != inf
     admission = circuit.admit(course.limit - course.begin if bounded else circuit.breaker.window)
     if candidate.primary:

@@ -27,17 +27,14 @@ _LOG = logging.getLogger("guardrails")
 class _Ids:
     """Decision ids: random per process, then counted."""
 
-    __slots__ = ("numbers", "prefix")
+    __slots__ = ("next",)
 
     def __init__(self) -> None:
         self.renew()
 
     def renew(self) -> None:
-        self.prefix = os.urandom(8).hex()
-        self.numbers = itertools.count(1)
-
-    def next(self) -> str:
-        return f"{self.prefix}-{next(self.numbers)}"
+        #: the next id; without a step of Python, since each request takes one
+        self.next = map(f"{os.urandom(8).hex()}-{{}}".format, itertools.count(1)).__next__
 
 
 IDS = _Ids()

@@ -5,12 +5,11 @@ from __future__ import annotations
 import copy
 import functools
 import inspect
-import sys
 from collections.abc import Awaitable, Callable
 from types import MethodType
 from typing import TYPE_CHECKING, Any, Concatenate, Generic, ParamSpec, TypeVar, cast, overload
 
-from .._calls import Cooperative, drive, drive_async, perform, perform_async
+from .._calls import Cooperative, drive, drive_async, named, perform, perform_async
 from .._types import Decision
 from ._decisions import Decisions
 from ._engine import Engine
@@ -113,10 +112,7 @@ def _found_by_name(wrapped: _Wrapped) -> bool:
     module, name = wrapped.__dict__.get("__module__"), wrapped.__dict__.get("__qualname__")
     if module is None or name is None or module == "__main__":
         return False
-    found: Any = sys.modules.get(module)
-    for part in name.split("."):
-        found = getattr(found, part, None)
-    return found is wrapped
+    return named(module, name) is wrapped
 
 
 def _rebuild(kind: type[_Wrapped], guard: Guard[Any], fn: Callable[..., Any], skip: int) -> _Wrapped:

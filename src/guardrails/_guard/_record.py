@@ -240,10 +240,6 @@ def _unanswered(
     trial: Trial, candidate: Candidate, position: int, findings: tuple[Finding, ...], outcome: Failure
 ) -> Evidence:
     """The evidence about a candidate that was asked and did not answer."""
-    if candidate.primary and not outcome.made:
-        trial.reader.bind(
-            trial.args, trial.kwargs
-        )  # arguments that do not fit are the caller's mistake, called or not
     settle(trial, candidate, outcome)
     return _no(trial, position, *findings, failed(outcome))
 

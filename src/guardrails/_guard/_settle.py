@@ -11,7 +11,15 @@ from ._course import REFUSED, Course
 
 
 def settle(course: Course, candidate: Candidate, outcome: Outcome, bad: bool = False) -> None:
-    """Take the outcome of a candidate into account: for its circuit, and for the time that is kept for it."""
+    """Take the outcome of a candidate into account: for its circuit, and for the time that is kept for it.
+
+    Raises:
+        SignatureError: the primary was not called, and the arguments would not have fitted.
+    """
+    if candidate.primary and type(outcome) is Failure and not outcome.made:
+        course.reader.bind(
+            course.args, course.kwargs
+        )  # arguments that do not fit are a mistake, called or not
     course.now = now = course.engine.clock.monotonic()
     circuit = candidate.circuit
     if circuit is not None and outcome is not REFUSED:

@@ -86,7 +86,7 @@ def _chain(trial: TableTrial) -> Generator[Effect, Any, None]:
         if candidate.primary and (state := trial.ask_switch()) != "normal":
             trial.reader.bind(
                 trial.args, trial.kwargs
-            )  # arguments that do not fit are the caller's mistake all the same
+            )  # arguments that do not fit are a mistake all the same
             trial.engine.telemetry.note(trial.span, "switch", state)
             more = more and state == "fallback_only"
             found = switched_off(state, trial.engine.config.switch)
@@ -131,8 +131,6 @@ def _ask(
     rows = asked[good]
     outcome = yield from ask(trial, position)
     if isinstance(outcome, Failure):
-        if candidate.primary and not outcome.made:
-            trial.reader.bind(trial.args, trial.kwargs)
         settle(trial, candidate, outcome)
         _unanswered(trial, candidate, rows, failed(outcome), drift, more=more)
         return
